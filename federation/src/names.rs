@@ -112,25 +112,36 @@ fn is_site(value: &str) -> bool {
     let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
     (1..=100).contains(&value.len())
         && value.bytes().all(allowed)
-        && value.bytes().next().is_some_and(|b| b.is_ascii_alphanumeric())
+        && value
+            .bytes()
+            .next()
+            .is_some_and(|b| b.is_ascii_alphanumeric())
 }
 
 fn is_user(value: &str) -> bool {
     let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'_');
     (1..=32).contains(&value.len())
         && value.bytes().all(allowed)
-        && value.bytes().next().is_some_and(|b| b.is_ascii_lowercase() || b == b'_')
+        && value
+            .bytes()
+            .next()
+            .is_some_and(|b| b.is_ascii_lowercase() || b == b'_')
 }
 
 fn is_version(value: &str) -> bool {
-    let number = |part: &str| !part.is_empty() && part.len() <= 9 && part.bytes().all(|b| b.is_ascii_digit());
+    let number = |part: &str| {
+        !part.is_empty() && part.len() <= 9 && part.bytes().all(|b| b.is_ascii_digit())
+    };
     (2..=4).contains(&value.split('.').count()) && value.split('.').all(number)
 }
 
 impl Version {
     /// The numbers of the version, most significant first, so that versions compare.
     pub fn numbers(&self) -> Vec<u32> {
-        self.0.split('.').filter_map(|part| part.parse().ok()).collect()
+        self.0
+            .split('.')
+            .filter_map(|part| part.parse().ok())
+            .collect()
     }
 }
 

@@ -8,11 +8,14 @@
 //! resolvable, and every rule that can be checked without a host has been.
 //! Host names are keys, so no order of a list has a meaning.
 
+mod build;
 mod check;
 mod decode;
+mod file;
 mod problem;
 mod read;
 mod tree;
+mod yaml;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -179,12 +182,19 @@ impl Inventory {
     pub fn hosts(&self) -> BTreeMap<&NodeName, (&Site, &Host)> {
         self.sites
             .values()
-            .flat_map(|site| site.hosts.values().map(move |host| (&host.node, (site, host))))
+            .flat_map(|site| {
+                site.hosts
+                    .values()
+                    .map(move |host| (&host.node, (site, host)))
+            })
             .collect()
     }
 
     /// The parent domain and namespace of each VO that a site serves, by namespace.
-    pub fn namespaces<'a>(&'a self, vos: &'a BTreeSet<VoName>) -> BTreeMap<&'a NamespaceName, &'a DomainName> {
+    pub fn namespaces<'a>(
+        &'a self,
+        vos: &'a BTreeSet<VoName>,
+    ) -> BTreeMap<&'a NamespaceName, &'a DomainName> {
         vos.iter()
             .filter_map(|vo| self.federation.vos.get(vo))
             .map(|vo| (&vo.namespace, &vo.domain))

@@ -1,0 +1,353 @@
+//! The calls to Nomad's HTTP API, and the parts of its answers that we read.
+//!
+//! Paths and fields as Nomad 1.11 documents and shows them. Every call but
+//! [`leader`], [`peers`] and [`health`] wants a token.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::http::{Api, Call, Method};
+
+/// The address of the Raft leader, empty while there is none. Needs no token.
+pub fn leader() -> Call<String> {
+    Call::json(Api::Nomad, Method::Get, "/v1/status/leader")
+}
+
+/// The addresses of the Raft peers. Needs no token.
+pub fn peers() -> Call<Vec<String>> {
+    Call::json(Api::Nomad, Method::Get, "/v1/status/peers")
+}
+
+/// Whether the asked agent is healthy in a role, `server` or `client`. Needs no token.
+pub fn health(role: &str) -> Call<Value> {
+    Call::json(
+        Api::Nomad,
+        Method::Get,
+        format!("/v1/agent/health?type={role}"),
+    )
+}
+
+/// Bootstraps the ACL system with a management token of our choice.
+pub fn bootstrap(secret: &str) -> Call<()> {
+    Call::done(Api::Nomad, Method::Post, "/v1/acl/bootstrap")
+        .with(&json!({ "BootstrapSecret": secret }))
+}
+
+/// The token that the call is made with: whether it is known.
+pub fn own_token() -> Call<Value> {
+    Call::json(Api::Nomad, Method::Get, "/v1/acl/token/self")
+}
+
+/// An ACL policy.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Policy {
+    /// Unique name.
+    pub name: String,
+    /// For people.
+    #[serde(default)]
+    pub description: String,
+    /// The rules, in HCL.
+    pub rules: String,
+}
+
+/// A policy by name.
+pub fn policy(name: &str) -> Call<Option<Policy>> {
+    Call::find(Api::Nomad, format!("/v1/acl/policy/{name}"))
+}
+
+/// Creates or replaces a policy.
+pub fn put_policy(policy: &Policy) -> Call<()> {
+    Call::done(
+        Api::Nomad,
+        Method::Post,
+        format!("/v1/acl/policy/{}", policy.name),
+    )
+    .with(policy)
+}
+
+/// Creates or replaces a namespace.
+pub fn put_namespace(name: &str, description: &str) -> Call<()> {
+    Call::done(Api::Nomad, Method::Post, "/v1/namespace")
+        .with(&json!({ "Name": name, "Description": description }))
+}
+
+/// A namespace.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Namespace {
+    /// Its name.
+    pub name: String,
+    /// For people.
+    #[serde(default)]
+    pub description: String,
+}
+
+/// All namespaces that the token may see.
+pub fn namespaces() -> Call<Vec<Namespace>> {
+    Call::json(Api::Nomad, Method::Get, "/v1/namespaces")
+}
+
+/// Mints a token with which one node may join: a JWT that lives `ttl_seconds`.
+pub fn introduction(node: &str, ttl_seconds: u32) -> Call<Introduction> {
+    Call::json(
+        Api::Nomad,
+        Method::Post,
+        "/v1/acl/identity/client-introduction-token",
+    )
+    .with(&json!({ "NodeName": node, "NodePool": "default", "TTL": format!("{ttl_seconds}s") }))
+}
+
+/// A token with which one node may join.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+pub struct Introduction {
+    /// The JWT.
+    #[serde(rename = "JWT")]
+    pub jwt: String,
+}
+
+/// A node as the list shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct NodeStub {
+    /// Node ID.
+    #[serde(rename = "ID")]
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// `ready`, `down`, `initializing`, `disconnected`.
+    pub status: String,
+    /// `eligible` or `ineligible`.
+    pub scheduling_eligibility: String,
+    /// Its datacenter.
+    pub datacenter: String,
+    /// The drivers that the node has found.
+    #[serde(default)]
+    pub drivers: Option<BTreeMap<String, Driver>>,
+}
+
+/// A task driver of a node.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Driver {
+    /// Whether it is there.
+    pub detected: bool,
+    /// Whether it works.
+    pub healthy: bool,
+}
+
+/// All nodes.
+pub fn nodes() -> Call<Vec<NodeStub>> {
+    Call::json(Api::Nomad, Method::Get, "/v1/nodes")
+}
+
+/// A node, whole.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Node {
+    /// Node ID.
+    #[serde(rename = "ID")]
+    pub id: String,
+    /// Merged static and dynamic metadata.
+    #[serde(default)]
+    pub meta: Option<BTreeMap<String, String>>,
+    /// What the node has found of itself.
+    #[serde(default)]
+    pub attributes: Option<BTreeMap<String, String>>,
+}
+
+/// One node.
+pub fn node(id: &str) -> Call<Node> {
+    Call::json(Api::Nomad, Method::Get, format!("/v1/node/{id}"))
+}
+
+/// Sets dynamic metadata of a node; it wins over the static kind and survives restarts.
+pub fn put_metadata(node_id: &str, meta: &BTreeMap<&str, &str>) -> Call<()> {
+    Call::done(
+        Api::Nomad,
+        Method::Post,
+        format!("/v1/client/metadata?node_id={node_id}"),
+    )
+    .with(&json!({ "NodeID": node_id, "Meta": meta }))
+}
+
+/// Items of a variable of the namespace `default`, by path.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Variable {
+    /// Namespace.
+    pub namespace: String,
+    /// Path, such as `nomad/jobs/traefik`.
+    pub path: String,
+    /// Items.
+    pub items: BTreeMap<String, String>,
+}
+
+/// Reads a variable.
+pub fn variable(path: &str) -> Call<Option<Variable>> {
+    Call::find(Api::Nomad, format!("/v1/var/{path}"))
+}
+
+/// Writes a variable.
+pub fn put_variable(variable: &Variable) -> Call<()> {
+    Call::done(
+        Api::Nomad,
+        Method::Put,
+        format!("/v1/var/{}", variable.path),
+    )
+    .with(variable)
+}
+
+/// Parses a job's HCL into the JSON which the other calls want.
+pub fn parse_job(hcl: &str) -> Call<Value> {
+    Call::json(Api::Nomad, Method::Post, "/v1/jobs/parse")
+        .with(&json!({ "JobHCL": hcl, "Canonicalize": false }))
+}
+
+/// What would change if a job were registered.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct JobPlan {
+    /// The difference; its type is `None`, `Added` or `Edited`.
+    pub diff: Option<JobDiff>,
+    /// What the scheduler could not place, by task group.
+    #[serde(rename = "FailedTGAllocs", default)]
+    pub failed: Option<BTreeMap<String, Value>>,
+}
+
+/// The difference between a job and the one that runs.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct JobDiff {
+    /// `None`, `Added` or `Edited`.
+    #[serde(rename = "Type")]
+    pub kind: String,
+}
+
+/// Plans a job without registering it.
+pub fn plan_job(id: &str, namespace: &str, job: &Value) -> Call<JobPlan> {
+    Call::json(
+        Api::Nomad,
+        Method::Put,
+        format!("/v1/job/{id}/plan?namespace={namespace}"),
+    )
+    .with(&json!({ "Job": job, "Diff": true }))
+}
+
+/// Registers a job.
+pub fn register_job(namespace: &str, job: &Value) -> Call<Value> {
+    Call::json(
+        Api::Nomad,
+        Method::Put,
+        format!("/v1/jobs?namespace={namespace}"),
+    )
+    .with(&json!({ "Job": job }))
+}
+
+/// A job's own state.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Job {
+    /// `pending`, `running` or `dead`.
+    pub status: String,
+}
+
+/// A job by ID.
+pub fn job(id: &str, namespace: &str) -> Call<Option<Job>> {
+    Call::find(Api::Nomad, format!("/v1/job/{id}?namespace={namespace}"))
+}
+
+/// Stops a job and forgets it.
+pub fn purge_job(id: &str, namespace: &str) -> Call<Value> {
+    Call::json(
+        Api::Nomad,
+        Method::Delete,
+        format!("/v1/job/{id}?purge=true&namespace={namespace}"),
+    )
+}
+
+/// An allocation as lists show it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Allocation {
+    /// Allocation ID.
+    #[serde(rename = "ID")]
+    pub id: String,
+    /// The node it is on.
+    pub node_name: String,
+    /// `pending`, `running`, `complete`, `failed`, `lost`.
+    pub client_status: String,
+    /// `run`, `stop`, `evict`.
+    pub desired_status: String,
+    /// What happened to each task.
+    #[serde(default)]
+    pub task_states: Option<BTreeMap<String, TaskState>>,
+}
+
+/// What happened to a task.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct TaskState {
+    /// `pending`, `running` or `dead`.
+    pub state: String,
+    /// Whether it failed.
+    pub failed: bool,
+    /// The newest last.
+    #[serde(default)]
+    pub events: Vec<TaskEvent>,
+}
+
+/// An event of a task.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct TaskEvent {
+    /// Its kind, such as `Driver Failure`.
+    #[serde(rename = "Type")]
+    pub kind: String,
+    /// The kind in a sentence.
+    #[serde(default)]
+    pub display_message: String,
+}
+
+/// The allocations of a job.
+pub fn allocations(job: &str, namespace: &str) -> Call<Vec<Allocation>> {
+    Call::json(
+        Api::Nomad,
+        Method::Get,
+        format!("/v1/job/{job}/allocations?namespace={namespace}"),
+    )
+}
+
+/// An evaluation of a job.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Evaluation {
+    /// `complete`, `blocked`, `pending`, `failed`.
+    pub status: String,
+    /// Why nothing was placed, by task group.
+    #[serde(rename = "FailedTGAllocs", default)]
+    pub failed: Option<BTreeMap<String, Value>>,
+}
+
+/// The evaluations of a job, the newest first.
+pub fn evaluations(job: &str, namespace: &str) -> Call<Vec<Evaluation>> {
+    Call::json(
+        Api::Nomad,
+        Method::Get,
+        format!("/v1/job/{job}/evaluations?namespace={namespace}"),
+    )
+}
+
+/// What an agent says of itself.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct AgentSelf {
+    /// Its statistics: sections of texts.
+    pub stats: BTreeMap<String, BTreeMap<String, String>>,
+}
+
+/// Asks an agent for itself. Needs `agent:read`.
+pub fn agent_self() -> Call<AgentSelf> {
+    Call::json(Api::Nomad, Method::Get, "/v1/agent/self")
+}

@@ -1,0 +1,26 @@
+# The one door to everything; `just` lists it. `tests/run` needs no just.
+
+_default:
+    @just --list
+
+# All that proves Atoll: checks, tests, documents, licences, and the lab.
+test:
+    tests/run
+
+# What needs no host: format, clippy, tests.
+check:
+    cargo fmt --all --check
+    cargo clippy --workspace --all-targets -- --deny warnings
+    cargo test --workspace
+
+# From bare hosts to a URL that answers, narrated.
+demo:
+    tests/lab/demo
+
+# Against Ansible, mitogen and pyinfra, on four hosts.
+bench:
+    tests/lab/bench/provision
+
+# Known vulnerabilities, on machines that reach the database.
+advisories:
+    cargo deny check advisories

@@ -1,0 +1,383 @@
+//! What a host has today, asked with one command that writes nothing.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+
+use crate::apply::manifest::Manifest;
+use crate::plan::Service;
+
+/// Where the programs' digests are noted on a host, checked once at their installation.
+pub const PROGRAMS: &str = "/var/lib/atoll/programs";
+/// Where a run leaves what it has put in place.
+pub const MANIFEST: &str = "/var/lib/atoll/manifest.json";
+/// Where a Nomad client keeps the ID with which it is registered.
+pub const NOMAD_CLIENT_ID: &str = "/opt/nomad/client/client-id";
+/// Where Docker keeps the configuration of each image, by image ID.
+const DOCKER_IMAGES: &str = "/var/lib/docker/image/overlay2/imagedb/content/sha256";
+
+/// What to ask a host for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Query {
+    /// Paths whose kind, owner, mode and inode matter.
+    pub paths: BTreeSet<String>,
+    /// Paths whose content matters.
+    pub digests: BTreeSet<String>,
+    /// Certificates, which are read whole: they are public.
+    pub certificates: BTreeSet<String>,
+    /// System accounts.
+    pub accounts: BTreeSet<String>,
+    /// Packages.
+    pub packages: BTreeSet<String>,
+    /// Services.
+    pub services: BTreeSet<Service>,
+    /// Whether Docker's images matter.
+    pub images: bool,
+}
+
+/// What a host has today.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Facts {
+    /// Distribution and its version, such as `debian 12`.
+    pub system: String,
+    /// Machine architecture, such as `x86_64`.
+    pub architecture: String,
+    /// Those of the accounts asked for that exist.
+    pub accounts: BTreeSet<String>,
+    /// Those of the paths asked for that exist.
+    pub paths: BTreeMap<String, PathFact>,
+    /// SHA-256 of the files asked for that exist.
+    pub digests: BTreeMap<String, String>,
+    /// Certificates, in PEM.
+    pub certificates: BTreeMap<String, String>,
+    /// State of each service asked for.
+    pub services: BTreeMap<String, ServiceFact>,
+    /// Version of each package asked for that is installed.
+    pub packages: BTreeMap<String, String>,
+    /// IDs of Docker's images, without `sha256:`.
+    pub images: BTreeSet<String>,
+    /// What earlier runs have put in place.
+    pub manifest: Manifest,
+    /// Digest of each program, if it is still the file that was checked.
+    pub programs: BTreeMap<String, TrustedProgram>,
+}
+
+/// One path of a host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PathFact {
+    /// Permission bits.
+    pub mode: u32,
+    /// Owner.
+    pub owner: String,
+    /// Group.
+    pub group: String,
+    /// Bytes, inode and change time (seconds with nanoseconds): together they tell whether a file was touched.
+    pub identity: String,
+    /// Whether it is a directory.
+    pub is_directory: bool,
+    /// Where it points, if it is a symbolic link.
+    pub target: Option<String>,
+}
+
+/// A program whose digest was checked when it was installed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TrustedProgram {
+    /// SHA-256 at its installation.
+    pub digest: String,
+    /// Bytes, inode and change time at its installation.
+    pub identity: String,
+}
+
+/// State of a service.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ServiceFact {
+    /// Whether it runs.
+    pub active: bool,
+    /// Whether it starts at boot.
+    pub enabled: bool,
+}
+
+/// Why a host's answer cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum FactsError {
+    /// The answer has no end.
+    #[error("cannot read the host's facts: the answer is cut off after {bytes} bytes")]
+    Cut {
+        /// How much came.
+        bytes: usize,
+    },
+    /// The manifest on the host is not one.
+    #[error(
+        "cannot read {MANIFEST} on the host: {reason}; move it away to have everything compared anew"
+    )]
+    Manifest {
+        /// What the parser said.
+        reason: String,
+    },
+}
+
+/// The script which asks. It writes nothing, and starts as few processes as it can.
+pub fn script(query: &Query) -> String {
+    let mut script = String::from(
+        "LC_ALL=C QUOTING_STYLE=literal; export LC_ALL QUOTING_STYLE; cd /\n\
+         . /etc/os-release; echo '== system'; echo \"$ID $VERSION_ID\"; uname -m\n\
+         echo '== accounts'; while IFS=: read -r name rest; do echo \"$name\"; done </etc/passwd\n",
+    );
+    let mut section = |name: &str, command: &str| {
+        let _ = writeln!(script, "echo '== {name}'; {command}");
+    };
+    // A tool without arguments would read the rest of this script.
+    section(
+        "paths",
+        &format!(
+            "stat -c '%a %U %G %F|%s %i %.9Z|%N' -- {} 2>/dev/null",
+            words(&query.paths)
+        ),
+    );
+    section(
+        "digests",
+        &format!(
+            "sha256sum -- /dev/null {} 2>/dev/null",
+            words(&query.digests)
+        ),
+    );
+    for path in &query.certificates {
+        section(
+            &format!("certificate {path}"),
+            &format!("cat {} 2>/dev/null", quote(path)),
+        );
+    }
+    let units: BTreeSet<String> = query
+        .services
+        .iter()
+        .map(|service| format!("{}.service", service.name()))
+        .collect();
+    section(
+        "services",
+        &format!(
+            "systemctl show -p Id -p ActiveState -p UnitFileState {}",
+            words(&units)
+        ),
+    );
+    if !query.packages.is_empty() {
+        let format = r"${db:Status-Abbrev}${Package} ${Version}\n";
+        section(
+            "packages",
+            &format!(
+                "dpkg-query -W -f '{format}' {} 2>/dev/null",
+                words(&query.packages)
+            ),
+        );
+    }
+    if query.images {
+        section("images", &format!("ls {DOCKER_IMAGES} 2>/dev/null"));
+    }
+    section("programs", &format!("cat {PROGRAMS} 2>/dev/null"));
+    section("manifest", &format!("cat {MANIFEST} 2>/dev/null; echo"));
+    script.push_str("echo '== end'\n");
+    script
+}
+
+/// Reads the answer.
+///
+/// # Errors
+/// When it is cut off, or the host's manifest is damaged.
+pub fn read(answer: &str) -> Result<Facts, FactsError> {
+    let mut facts = Facts::default();
+    let mut sections = sections(answer)?;
+    let mut take = |name: &str| sections.remove(name).unwrap_or_default();
+    let system = take("system");
+    let mut lines = system.lines();
+    facts.system = lines.next().unwrap_or_default().to_owned();
+    facts.architecture = lines.next().unwrap_or_default().to_owned();
+    facts.accounts = take("accounts").lines().map(str::to_owned).collect();
+    facts.paths = take("paths").lines().filter_map(path_fact).collect();
+    facts.digests = take("digests").lines().filter_map(digest_line).collect();
+    facts.services = services(&take("services"));
+    facts.packages = take("packages").lines().filter_map(package_line).collect();
+    facts.images = take("images").lines().map(str::to_owned).collect();
+    facts.programs = take("programs").lines().filter_map(program_line).collect();
+    let manifest = take("manifest");
+    if !manifest.trim().is_empty() {
+        facts.manifest = serde_json::from_str(&manifest).map_err(|error| FactsError::Manifest {
+            reason: error.to_string(),
+        })?;
+    }
+    facts.certificates = sections
+        .into_iter()
+        .filter_map(|(name, text)| Some((name.strip_prefix("certificate ")?.to_owned(), text)))
+        .filter(|(_, text)| !text.is_empty())
+        .collect();
+    Ok(facts)
+}
+
+fn sections(answer: &str) -> Result<BTreeMap<String, String>, FactsError> {
+    let mut sections: BTreeMap<String, String> = BTreeMap::new();
+    let mut name = None;
+    for line in answer.lines() {
+        if let Some(next) = line.strip_prefix("== ") {
+            name = Some(next.to_owned());
+            sections.entry(next.to_owned()).or_default();
+        } else if let Some(text) = name.as_ref().and_then(|name| sections.get_mut(name)) {
+            text.push_str(line);
+            text.push('\n');
+        }
+    }
+    if sections.remove("end").is_some() {
+        Ok(sections)
+    } else {
+        Err(FactsError::Cut {
+            bytes: answer.len(),
+        })
+    }
+}
+
+/// `640 root consul regular file|962 1234 1700000000.123456789|/etc/x` or `…|/a -> /b`.
+fn path_fact(line: &str) -> Option<(String, PathFact)> {
+    let mut parts = line.splitn(3, '|');
+    let mut access = parts.next()?.splitn(4, ' ');
+    let identity = parts.next()?.to_owned();
+    let mut name = parts.next()?.splitn(2, " -> ");
+    let mode = u32::from_str_radix(access.next()?, 8).ok()?;
+    let (owner, group) = (access.next()?.to_owned(), access.next()?.to_owned());
+    let kind = access.next()?;
+    let path = name.next()?.to_owned();
+    let target = name.next().map(str::to_owned);
+    Some((
+        path,
+        PathFact {
+            mode,
+            owner,
+            group,
+            identity,
+            is_directory: kind == "directory",
+            target,
+        },
+    ))
+}
+
+fn digest_line(line: &str) -> Option<(String, String)> {
+    let (digest, path) = line.split_once("  ")?;
+    Some((path.to_owned(), digest.to_owned()))
+}
+
+/// `ii docker.io 20.10`: only what is wholly installed counts.
+fn package_line(line: &str) -> Option<(String, String)> {
+    let mut words = line.strip_prefix("ii ")?.split_whitespace();
+    Some((words.next()?.to_owned(), words.next()?.to_owned()))
+}
+
+/// `<sha256> <size> <inode> <ctime> <path>`.
+fn program_line(line: &str) -> Option<(String, TrustedProgram)> {
+    let (digest, rest) = line.split_once(' ')?;
+    let (identity, path) = rest.rsplit_once(' ')?;
+    Some((
+        path.to_owned(),
+        TrustedProgram {
+            digest: digest.to_owned(),
+            identity: identity.to_owned(),
+        },
+    ))
+}
+
+fn services(text: &str) -> BTreeMap<String, ServiceFact> {
+    let one = |block: &str| {
+        let value = |key: &str| {
+            block
+                .lines()
+                .find_map(|line| line.strip_prefix(key))
+                .unwrap_or_default()
+                .to_owned()
+        };
+        let fact = ServiceFact {
+            active: value("ActiveState=") == "active",
+            enabled: value("UnitFileState=") == "enabled",
+        };
+        (value("Id=").trim_end_matches(".service").to_owned(), fact)
+    };
+    text.split("\n\n")
+        .map(one)
+        .filter(|(name, _)| !name.is_empty())
+        .collect()
+}
+
+fn words(items: &BTreeSet<String>) -> String {
+    items
+        .iter()
+        .map(|item| quote(item))
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+/// A word that the shell takes as it is.
+pub(super) fn quote(word: &str) -> String {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"/._-:+@,=".contains(&b);
+    if !word.is_empty() && word.bytes().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ANSWER: &str = "== system\ndebian 12\nx86_64\n== accounts\nroot\nconsul\n== paths\n\
+        640 root consul regular file|962 77 1700000000.000000001|/etc/consul.d/consul.hcl\n\
+        777 root root symbolic link|31 78 1.5|/usr/local/bin/consul -> /opt/atoll/consul/1.22.3/consul\n\
+        750 root consul directory|4096 79 1.0|/etc/consul.d\n\
+        == digests\nabcd  /etc/consul.d/consul.hcl\n== certificate /etc/c.pem\n-----BEGIN\n== services\n\
+        Id=consul.service\nActiveState=active\nUnitFileState=enabled\n\nId=nomad.service\nActiveState=failed\nUnitFileState=\n\
+        == packages\nii docker.io 20.10.24\nrc old 1\n== images\nabc\n== programs\nfeed 1 2 3.4 /opt/atoll/consul/1.22.3/consul\n\
+        == manifest\n\n== end\n";
+
+    #[test]
+    fn an_answer_becomes_facts() {
+        let facts = read(ANSWER).unwrap();
+        assert_eq!(
+            (facts.system.as_str(), facts.architecture.as_str()),
+            ("debian 12", "x86_64")
+        );
+        assert!(facts.accounts.contains("consul"));
+        let file = &facts.paths["/etc/consul.d/consul.hcl"];
+        assert_eq!(
+            (file.mode, file.group.as_str(), file.is_directory),
+            (0o640, "consul", false)
+        );
+        assert!(facts.paths["/etc/consul.d"].is_directory);
+        assert_eq!(
+            facts.paths["/usr/local/bin/consul"].target.as_deref(),
+            Some("/opt/atoll/consul/1.22.3/consul")
+        );
+        assert_eq!(facts.digests["/etc/consul.d/consul.hcl"], "abcd");
+        assert_eq!(facts.certificates["/etc/c.pem"], "-----BEGIN\n");
+        assert_eq!(
+            facts.services["consul"],
+            ServiceFact {
+                active: true,
+                enabled: true
+            }
+        );
+        assert_eq!(facts.services["nomad"], ServiceFact::default());
+        assert_eq!(facts.packages.len(), 1);
+        assert_eq!(
+            facts.programs["/opt/atoll/consul/1.22.3/consul"].identity,
+            "1 2 3.4"
+        );
+    }
+
+    #[test]
+    fn a_cut_answer_is_no_answer() {
+        let cut = &ANSWER[..ANSWER.len() - 7];
+        assert_eq!(read(cut), Err(FactsError::Cut { bytes: cut.len() }));
+    }
+
+    #[test]
+    fn the_script_quotes_what_the_shell_would_read() {
+        let query = Query {
+            paths: ["/a b".to_owned(), "/it's".to_owned()].into(),
+            ..Query::default()
+        };
+        assert!(script(&query).contains(r"-- '/a b' '/it'\''s' 2>"));
+    }
+}

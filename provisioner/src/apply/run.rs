@@ -1,0 +1,418 @@
+//! A whole run: wave after wave, and what is set through the APIs in between.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use federation::names::NodeName;
+
+use crate::apply::changes::What;
+use crate::apply::health::{Health, operator_identity};
+use crate::apply::manifest::Manifest;
+use crate::apply::script::{Batch, batch, manifest_after, needs_introduction};
+use crate::apply::services::{Services, ServicesError, services_digest};
+use crate::apply::survey::{Desired, Member};
+use crate::apply::wave::{WaveError, run_wave};
+use crate::artifacts;
+use crate::host::{Identity, Session};
+use crate::plan::{HostPlan, Plan, Wave};
+use crate::progress::{Event, Listener, Outcome};
+
+/// What came of a run.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Applied {
+    /// Changes made.
+    pub changes: usize,
+    /// What failed and why: nodes, or `federation`.
+    pub failed: BTreeMap<String, String>,
+    /// Whether it was stopped by the operator before its end.
+    pub stopped: bool,
+}
+
+/// Brings all members to what is wanted.
+///
+/// `stop` is looked at between waves: a wave that has begun is brought to its end.
+pub fn apply(
+    desired: &Desired,
+    members: BTreeMap<NodeName, Member>,
+    artifacts: Option<&Path>,
+    run: &str,
+    stop: &AtomicBool,
+    listener: &dyn Listener,
+) -> Applied {
+    let identity = match operator_identity(desired.store, desired.now) {
+        Ok(identity) => identity,
+        Err(error) => {
+            return Applied {
+                failed: [("federation".to_owned(), error.to_string())].into(),
+                ..Applied::default()
+            };
+        }
+    };
+    let manifests = members
+        .iter()
+        .map(|(node, member)| (node.clone(), member.facts.manifest.clone()))
+        .collect();
+    let mut run = Run {
+        desired,
+        members,
+        manifests,
+        artifacts,
+        name: run,
+        identity,
+        listener,
+        applied: Applied::default(),
+    };
+    run.all(stop);
+    run.applied
+}
+
+struct Run<'a, 'b> {
+    desired: &'b Desired<'a>,
+    members: BTreeMap<NodeName, Member<'a>>,
+    manifests: BTreeMap<NodeName, Manifest>,
+    artifacts: Option<&'b Path>,
+    name: &'b str,
+    identity: Identity,
+    listener: &'b dyn Listener,
+    applied: Applied,
+}
+
+impl Run<'_, '_> {
+    fn all(&mut self, stop: &AtomicBool) {
+        let digest = services_digest(self.desired.plan, self.desired.rendered, self.desired.store);
+        let services_changed = keeper(self.desired.plan)
+            .and_then(|node| self.manifests.get(node))
+            .is_none_or(|manifest| manifest.services.as_ref() != Some(&digest));
+        for wave in Wave::ALL {
+            if stop.load(Ordering::Relaxed) {
+                self.applied.stopped = true;
+                return;
+            }
+            let lost_server = self.wave(wave);
+            let step = if lost_server {
+                Err("a server failed, and what comes next needs it".to_owned())
+            } else if services_changed {
+                self.services(wave, &digest)
+                    .map_err(|error| error.to_string())
+            } else {
+                Ok(())
+            };
+            if let Err(error) = step {
+                self.applied.failed.insert("federation".to_owned(), error);
+                return;
+            }
+        }
+        self.ask_again();
+    }
+
+    /// Runs one wave on all members; says whether a server failed.
+    fn wave(&mut self, wave: Wave) -> bool {
+        let batches = match self.batches(wave) {
+            Ok(batches) => batches,
+            Err(error) => {
+                self.applied.failed.insert("federation".to_owned(), error);
+                return true;
+            }
+        };
+        if batches.is_empty() {
+            return false;
+        }
+        self.listener.tell(Event::WaveStarted {
+            wave,
+            nodes: batches.keys().cloned().collect(),
+        });
+        let outcomes = self.run_batches(wave, &batches);
+        let mut lost_server = false;
+        for (node, outcome) in outcomes {
+            match outcome {
+                Ok(manifest) => {
+                    let made = self
+                        .members
+                        .get(&node)
+                        .map_or(0, |member| made(member, wave));
+                    self.applied.changes += made;
+                    self.manifests.insert(node, manifest);
+                }
+                Err(error) => {
+                    let why = format!("{wave}: {error}");
+                    self.listener.tell(Event::HostDone {
+                        node: node.clone(),
+                        outcome: Outcome::Failed(why.clone()),
+                    });
+                    let agents = self.members.remove(&node).map(|member| member.plan.agents);
+                    lost_server |=
+                        agents.is_some_and(|agents| agents.consul_server || agents.nomad_server);
+                    self.applied.failed.insert(node.to_string(), why);
+                }
+            }
+        }
+        lost_server
+    }
+
+    fn run_batches(
+        &self,
+        wave: Wave,
+        batches: &BTreeMap<NodeName, (Batch, Manifest)>,
+    ) -> Vec<(NodeName, Result<Manifest, WaveError>)> {
+        std::thread::scope(|scope| {
+            let mut threads = Vec::new();
+            for (node, (batch, manifest)) in batches {
+                let Some(member) = self.members.get(node) else {
+                    continue;
+                };
+                let health = self.health(wave, member.plan);
+                let work = move || {
+                    run_wave(
+                        &member.session,
+                        node,
+                        batch,
+                        self.artifacts,
+                        &health,
+                        self.listener,
+                    )
+                };
+                threads.push((node.clone(), manifest.clone(), scope.spawn(work)));
+            }
+            threads
+                .into_iter()
+                .filter_map(|(node, manifest, thread)| {
+                    Some((node, thread.join().ok()?.map(|()| manifest)))
+                })
+                .collect()
+        })
+    }
+
+    fn batches(&self, wave: Wave) -> Result<BTreeMap<NodeName, (Batch, Manifest)>, String> {
+        let mut batches = BTreeMap::new();
+        for (node, member) in &self.members {
+            let before = self.manifests.get(node).cloned().unwrap_or_default();
+            let images = self.image_ids(member, wave)?;
+            let manifest = manifest_after(
+                &before,
+                self.name,
+                wave,
+                &member.changes,
+                &member.wanted,
+                &images,
+            );
+            if let Some(mut batch) =
+                batch(self.name, wave, &member.changes, &member.wanted, &manifest)
+            {
+                if wave == Wave::NomadClients && needs_introduction(&member.wanted, &member.facts) {
+                    batch.introduce(&self.introduction(node).map_err(|error| error.to_string())?);
+                }
+                batches.insert(node.clone(), (batch, manifest));
+            }
+        }
+        Ok(batches)
+    }
+
+    /// The IDs of the images that a member is to load.
+    fn image_ids(&self, member: &Member, wave: Wave) -> Result<BTreeMap<String, String>, String> {
+        let loads = |reference: &str| {
+            member
+                .changes
+                .iter()
+                .any(|change| change.what == What::LoadImage(reference.to_owned()))
+        };
+        let mut ids = BTreeMap::new();
+        for image in member
+            .wanted
+            .images
+            .iter()
+            .filter(|image| wave == Wave::Base && loads(&image.reference))
+        {
+            let folder = self
+                .artifacts
+                .ok_or("no artifact folder was given (--artifacts)")?;
+            let path = folder.join(&image.artifact.path);
+            ids.insert(
+                image.reference.clone(),
+                artifacts::image_id(&path).map_err(|error| error.to_string())?,
+            );
+        }
+        Ok(ids)
+    }
+
+    fn introduction(&self, node: &NodeName) -> Result<String, ServicesError> {
+        let session = self.server(|host| host.agents.nomad_server)?;
+        self.listener.tell(Event::Step {
+            node: node.clone(),
+            doing: "asking Nomad for an introduction".to_owned(),
+        });
+        self.api().introduction(session, node.as_str())
+    }
+
+    fn health(&self, wave: Wave, host: &HostPlan) -> Health {
+        let plan = self.desired.plan;
+        let consul_servers = plan
+            .hosts
+            .values()
+            .filter(|other| other.agents.consul_server && other.datacenter == host.datacenter);
+        let nomad_servers = plan
+            .hosts
+            .values()
+            .filter(|other| other.agents.nomad_server);
+        let version = host
+            .programs
+            .iter()
+            .find(|program| program.product == "consul");
+        Health {
+            wave,
+            servers: if wave == Wave::ConsulServers {
+                consul_servers.count()
+            } else {
+                nomad_servers.count()
+            },
+            consul_version: version
+                .map(|program| program.version.to_string())
+                .unwrap_or_default(),
+            identity: self.identity.clone(),
+            consul_token: None,
+            nomad_token: None,
+        }
+        .with_tokens(self.desired.store)
+    }
+
+    fn api(&self) -> Services<'_> {
+        Services {
+            plan: self.desired.plan,
+            rendered: self.desired.rendered,
+            store: self.desired.store,
+            identity: &self.identity,
+            now: self.desired.now,
+        }
+    }
+
+    /// The session of the first member of a kind, in the primary datacenter if there is one.
+    fn server(&self, kind: impl Fn(&HostPlan) -> bool) -> Result<&Session, ServicesError> {
+        let primary = &self.desired.plan.primary;
+        let of_kind = self.members.values().filter(|member| kind(member.plan));
+        of_kind
+            .min_by_key(|member| (&member.plan.datacenter != primary, &member.plan.node))
+            .map(|member| &member.session)
+            .ok_or(ServicesError::NoServer)
+    }
+
+    /// What follows a wave through the APIs.
+    fn services(&mut self, wave: Wave, digest: &str) -> Result<(), ServicesError> {
+        let tell = |doing: String| self.listener.tell(Event::Federation { doing });
+        match wave {
+            Wave::ConsulServers => {
+                tell("setting Consul's ACLs".to_owned());
+                let primary = &self.desired.plan.primary;
+                self.api().consul(
+                    self.server(|host| host.agents.consul_server && &host.datacenter == primary)?,
+                )
+            }
+            Wave::NomadServers => {
+                tell("setting Nomad's ACLs".to_owned());
+                self.api()
+                    .nomad_acls(self.server(|host| host.agents.nomad_server)?)
+            }
+            Wave::Services => {
+                tell("setting namespaces, policies and gateways".to_owned());
+                self.api()
+                    .nomad(self.server(|host| host.agents.nomad_server)?, &tell)?;
+                self.note_services(digest)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Notes on the keeper that the services are as wanted, so that the next run need not ask.
+    fn note_services(&mut self, digest: &str) -> Result<(), ServicesError> {
+        let Some(keeper) =
+            keeper(self.desired.plan).filter(|node| self.members.contains_key(*node))
+        else {
+            return Ok(());
+        };
+        let mut manifest = self.manifests.get(keeper).cloned().unwrap_or_default();
+        manifest.services = Some(digest.to_owned());
+        let batch = Batch::note(self.name, &manifest);
+        let member = self.members.get(keeper).ok_or(ServicesError::NoServer)?;
+        let health = self.health(Wave::Services, member.plan);
+        run_wave(
+            &member.session,
+            keeper,
+            &batch,
+            None,
+            &health,
+            self.listener,
+        )
+        .map_err(|error| ServicesError::Note {
+            reason: error.to_string(),
+        })?;
+        self.applied.changes += 1;
+        self.manifests.insert(keeper.clone(), manifest);
+        Ok(())
+    }
+
+    /// A run is over when the hosts themselves say that nothing is left to do.
+    fn ask_again(&mut self) {
+        let (desired, listener) = (self.desired, self.listener);
+        let answers: Vec<(NodeName, usize, Result<Vec<String>, String>)> =
+            std::thread::scope(|scope| {
+                let threads: Vec<_> = self
+                    .members
+                    .iter_mut()
+                    .map(|(node, member)| {
+                        let made = Wave::ALL.iter().map(|wave| made(member, *wave)).sum();
+                        (
+                            node.clone(),
+                            made,
+                            scope.spawn(move || again(member, made, desired)),
+                        )
+                    })
+                    .collect();
+                threads
+                    .into_iter()
+                    .filter_map(|(node, made, thread)| Some((node, made, thread.join().ok()?)))
+                    .collect()
+            });
+        for (node, made, answer) in answers {
+            let outcome = match answer {
+                Ok(left) if left.is_empty() && made == 0 => Outcome::Converged,
+                Ok(left) if left.is_empty() => Outcome::Changed(made),
+                Ok(left) => Outcome::Failed(format!("it did not converge: {}", left.join("; "))),
+                Err(error) => Outcome::Failed(error),
+            };
+            if let Outcome::Failed(why) = &outcome {
+                self.applied.failed.insert(node.to_string(), why.clone());
+            }
+            listener.tell(Event::HostDone { node, outcome });
+        }
+    }
+}
+
+/// What is left to do on a host that was changed; one that was not has just been asked.
+fn again(member: &mut Member, made: usize, desired: &Desired) -> Result<Vec<String>, String> {
+    if made > 0 {
+        member.refresh(desired).map_err(|error| error.to_string())?;
+        return Ok(member
+            .changes
+            .iter()
+            .map(|change| change.what.to_string())
+            .collect());
+    }
+    Ok(Vec::new())
+}
+
+fn made(member: &Member, wave: Wave) -> usize {
+    member
+        .changes
+        .iter()
+        .filter(|change| change.wave == wave)
+        .count()
+}
+
+/// The host whose manifest says what was last set through the APIs: the first
+/// Consul server of the primary datacenter.
+fn keeper(plan: &Plan) -> Option<&NodeName> {
+    let first = plan
+        .hosts
+        .values()
+        .find(|host| host.agents.consul_server && host.datacenter == plan.primary);
+    first.map(|host| &host.node)
+}

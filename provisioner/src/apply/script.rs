@@ -1,0 +1,441 @@
+//! The script of one wave on one host, and what is uploaded for it.
+//!
+//! The script holds no secret: what files hold travels beside it, in the upload.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+
+use crate::apply::changes::{Change, What};
+use crate::apply::facts::{Facts, NOMAD_CLIENT_ID, quote};
+use crate::apply::manifest::{ImageRecord, Manifest};
+use crate::apply::wanted::{Wanted, WantedFile, Wish};
+use crate::artifacts::{Artifact, digest_of};
+use crate::plan::{OnChange, Service, Wave};
+
+/// What every script begins with, after its own variables.
+const PRELUDE: &str = include_str!("script.sh");
+/// Where a host keeps what is being staged.
+const STAGE: &str = "/var/lib/atoll/stage";
+/// Where a Nomad client looks for the token that introduces it.
+pub const INTRODUCTION: &str = "/opt/nomad/client/intro_token.jwt";
+
+/// One wave of one host: what to upload and what to run.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Batch {
+    /// Which wave.
+    pub wave: Wave,
+    /// Folder on the host that the upload is unpacked into.
+    pub stage: String,
+    /// The script's text.
+    pub script: String,
+    /// Texts by path within the stage.
+    pub texts: BTreeMap<String, String>,
+    /// Artifacts, which lie in the stage as in the artifact folder, below `artifacts/`.
+    pub artifacts: Vec<Artifact>,
+    /// Services that are started or restarted.
+    pub restarts: BTreeSet<Service>,
+}
+
+/// Builds the batch of one wave, or nothing when the wave has no change here.
+///
+/// `manifest` is what the host will say of itself once the wave is kept.
+pub fn batch(
+    run: &str,
+    wave: Wave,
+    changes: &[Change],
+    wanted: &Wanted,
+    manifest: &Manifest,
+) -> Option<Batch> {
+    let changes: Vec<&Change> = changes
+        .iter()
+        .filter(|change| change.wave == wave)
+        .collect();
+    if changes.is_empty() {
+        return None;
+    }
+    let stage = format!("{STAGE}/{run}-{}", wave.to_string().replace(' ', "-"));
+    let mut writer = Writer {
+        wanted,
+        texts: BTreeMap::new(),
+        artifacts: Vec::new(),
+        calls: String::new(),
+    };
+    let effects = Effects::of(&changes);
+    writer.write(&changes, &effects);
+    let removed: Vec<String> = changes
+        .iter()
+        .filter_map(|change| match &change.what {
+            What::RemoveFile(path) => Some(quote(path)),
+            _ => None,
+        })
+        .collect();
+    let mut script = format!(
+        "#!/bin/sh\n# One wave of an Atoll run: {wave}.\nrun={run}\nstage={stage}\nremoved='{}'\n\n",
+        removed.join(" ")
+    );
+    script.push_str(PRELUDE);
+    script.push('\n');
+    script.push_str(&writer.calls);
+    let mut texts = writer.texts;
+    texts.insert(
+        "manifest.json".to_owned(),
+        serde_json::to_string_pretty(manifest).unwrap_or_default(),
+    );
+    Some(Batch {
+        wave,
+        stage,
+        script,
+        texts,
+        artifacts: writer.artifacts,
+        restarts: effects.running(),
+    })
+}
+
+/// What the changes of a wave do to services, once each.
+struct Effects {
+    start: BTreeSet<Service>,
+    restart: BTreeSet<Service>,
+    reload: BTreeSet<Service>,
+}
+
+impl Effects {
+    fn of(changes: &[&Change]) -> Self {
+        let start: BTreeSet<Service> = changes
+            .iter()
+            .filter_map(|change| match change.what {
+                What::Start(service) => Some(service),
+                _ => None,
+            })
+            .collect();
+        let effect = |wanted: fn(OnChange) -> Option<Service>| -> BTreeSet<Service> {
+            changes
+                .iter()
+                .filter_map(|change| wanted(change.effect))
+                .filter(|service| !start.contains(service))
+                .collect()
+        };
+        let restart = effect(|effect| match effect {
+            OnChange::Restart(service) => Some(service),
+            _ => None,
+        });
+        let mut reload = effect(|effect| match effect {
+            OnChange::Reload(service) => Some(service),
+            _ => None,
+        });
+        reload.retain(|service| !restart.contains(service));
+        Self {
+            start,
+            restart,
+            reload,
+        }
+    }
+
+    fn running(&self) -> BTreeSet<Service> {
+        self.start.union(&self.restart).copied().collect()
+    }
+}
+
+struct Writer<'a> {
+    wanted: &'a Wanted,
+    texts: BTreeMap<String, String>,
+    artifacts: Vec<Artifact>,
+    calls: String,
+}
+
+impl Writer<'_> {
+    fn call(&mut self, words: &[&str]) {
+        let quoted: Vec<String> = words.iter().map(|word| quote(word)).collect();
+        let _ = writeln!(self.calls, "{}", quoted.join(" "));
+    }
+
+    /// Accounts and folders first, programs before they judge, files before who
+    /// reads them starts, images once Docker runs.
+    fn write(&mut self, changes: &[&Change], effects: &Effects) {
+        self.call(&["lock"]);
+        for change in changes {
+            self.prepare(&change.what);
+        }
+        self.validate(changes);
+        for service in &effects.restart {
+            self.call(&["will_restart", service.name()]);
+        }
+        for service in &effects.reload {
+            self.call(&["will_reload", service.name()]);
+        }
+        for change in changes {
+            self.put(&change.what);
+        }
+        if changes.iter().any(|change| {
+            change
+                .what
+                .path()
+                .is_some_and(|path| path.starts_with("/etc/systemd/"))
+        }) {
+            self.call(&["systemctl", "daemon-reload"]);
+        }
+        for change in changes {
+            self.packages(&change.what);
+        }
+        self.services(changes, effects);
+        for change in changes {
+            self.image(&change.what);
+        }
+        self.call(&["confirm"]);
+        self.call(&["keep"]);
+    }
+
+    fn prepare(&mut self, what: &What) {
+        match what {
+            What::CreateAccount(name) => {
+                let home = self
+                    .wanted
+                    .accounts
+                    .iter()
+                    .find(|account| account.name == name)
+                    .map_or("/", |account| account.home);
+                self.call(&["account", name, home]);
+            }
+            What::CreateDirectory(path) | What::ChangeDirectory(path) => {
+                if let Some(directory) = self
+                    .wanted
+                    .directories
+                    .iter()
+                    .find(|directory| directory.path == path)
+                {
+                    let access = directory.access;
+                    self.call(&[
+                        "directory",
+                        path,
+                        &mode(access.mode),
+                        access.owner,
+                        access.group,
+                    ]);
+                }
+            }
+            What::InstallProgram { product, version } => {
+                if let Some(program) = self
+                    .wanted
+                    .programs
+                    .iter()
+                    .find(|program| program.product == product)
+                {
+                    self.artifacts.push(program.artifact.clone());
+                    self.call(&["program", product, version, &program.artifact.digest]);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn validate(&mut self, changes: &[&Change]) {
+        let touches = |folder: &str| {
+            changes.iter().any(|change| {
+                change
+                    .what
+                    .path()
+                    .is_some_and(|path| path.starts_with(folder))
+            })
+        };
+        for (folder, product) in [("/etc/consul.d/", "consul"), ("/etc/nomad.d/", "nomad")] {
+            let program = self
+                .wanted
+                .programs
+                .iter()
+                .find(|program| program.product == product);
+            if let Some(program) = program.filter(|_| touches(folder)) {
+                self.call(&[&format!("validate_{product}"), &program.version]);
+            }
+        }
+    }
+
+    fn put(&mut self, what: &What) {
+        match what {
+            What::CreateFile(path) | What::ReplaceFile(path) | What::Issue { path, .. } => {
+                self.file("file", path)
+            }
+            What::ChangeAccess(path) => self.file("access", path),
+            What::RemoveFile(path) => self.call(&["remove", path]),
+            What::Link { product, version } => self.call(&["link", product, version]),
+            _ => {}
+        }
+    }
+
+    fn file(&mut self, verb: &str, path: &str) {
+        let Some(file) = self.wanted.files.iter().find(|file| file.path == path) else {
+            return;
+        };
+        if let Some(text) = text(file) {
+            self.texts.insert(format!("files{path}"), text.to_owned());
+        }
+        let access = file.access;
+        self.call(&[verb, path, &mode(access.mode), access.owner, access.group]);
+    }
+
+    fn packages(&mut self, what: &What) {
+        let What::InstallPackages { name, version, .. } = what else {
+            return;
+        };
+        if let Some(set) = self.wanted.packages.iter().find(|set| set.name == name) {
+            self.artifacts.extend(set.artifacts.iter().cloned());
+            for artifact in &set.artifacts {
+                self.call(&["artifact", &artifact.path, &artifact.digest]);
+            }
+            self.call(&["packages", set.set, version]);
+        }
+    }
+
+    fn services(&mut self, changes: &[&Change], effects: &Effects) {
+        for change in changes {
+            if let What::Enable(service) = change.what {
+                self.call(&["enable", service.name()]);
+            }
+        }
+        for service in &effects.start {
+            self.call(&["start", service.name()]);
+        }
+        for service in &effects.restart {
+            self.call(&["serve", "restart", service.name()]);
+        }
+        for service in &effects.reload {
+            self.call(&["serve", "reload", service.name()]);
+        }
+    }
+
+    fn image(&mut self, what: &What) {
+        let What::LoadImage(reference) = what else {
+            return;
+        };
+        if let Some(image) = self
+            .wanted
+            .images
+            .iter()
+            .find(|image| &image.reference == reference)
+        {
+            self.artifacts.push(image.artifact.clone());
+            self.call(&[
+                "image",
+                reference,
+                &image.artifact.path,
+                &image.artifact.digest,
+            ]);
+        }
+    }
+}
+
+impl Batch {
+    /// A batch which changes nothing but what a host says of itself.
+    pub fn note(run: &str, manifest: &Manifest) -> Self {
+        let wave = Wave::Services;
+        let stage = format!("{STAGE}/{run}-note");
+        let script = format!(
+            "#!/bin/sh\n# Notes what was set through the APIs.\nrun={run}\nstage={stage}\nremoved=\n\n{PRELUDE}\nlock\nkeep\n"
+        );
+        let texts = [(
+            "manifest.json".to_owned(),
+            serde_json::to_string_pretty(manifest).unwrap_or_default(),
+        )]
+        .into();
+        Self {
+            wave,
+            stage,
+            script,
+            texts,
+            artifacts: Vec::new(),
+            restarts: BTreeSet::new(),
+        }
+    }
+
+    /// Adds the token with which a Nomad client introduces itself once.
+    pub fn introduce(&mut self, token: &str) {
+        self.texts
+            .insert(format!("files{INTRODUCTION}"), token.to_owned());
+        let put = format!("file {INTRODUCTION} 0600 root root\n");
+        // Right after the lock: before the agent starts, whatever else changes.
+        self.script = self
+            .script
+            .replacen("\nlock\n", &format!("\nlock\n{put}"), 1);
+        self.script =
+            self.script
+                .replacen("\nkeep\n", &format!("\nrm -f {INTRODUCTION}\nkeep\n"), 1);
+    }
+}
+
+impl What {
+    /// The file that a change touches.
+    pub fn path(&self) -> Option<&str> {
+        match self {
+            Self::CreateFile(path)
+            | Self::ReplaceFile(path)
+            | Self::ChangeAccess(path)
+            | Self::RemoveFile(path)
+            | Self::Issue { path, .. } => Some(path),
+            _ => None,
+        }
+    }
+
+    /// The file whose present content a change replaces.
+    pub fn replaces(&self) -> Option<&str> {
+        match self {
+            Self::ReplaceFile(path) => Some(path),
+            _ => None,
+        }
+    }
+}
+
+/// Whether a host must be introduced to Nomad before its client starts.
+pub fn needs_introduction(wanted: &Wanted, found: &Facts) -> bool {
+    let is_client = wanted
+        .files
+        .iter()
+        .any(|file| file.path == "/etc/nomad.d/client.hcl");
+    is_client && !found.paths.contains_key(NOMAD_CLIENT_ID)
+}
+
+/// What a host will say of itself once a wave is kept.
+pub fn manifest_after(
+    before: &Manifest,
+    run: &str,
+    wave: Wave,
+    changes: &[Change],
+    wanted: &Wanted,
+    images: &BTreeMap<String, String>,
+) -> Manifest {
+    let mut manifest = before.clone();
+    manifest.format = 1;
+    run.clone_into(&mut manifest.run);
+    for file in wanted.files.iter().filter(|file| file.wave == wave) {
+        if let Some(text) = text(file) {
+            manifest
+                .files
+                .insert(file.path.clone(), digest_of(text.as_bytes()));
+        }
+    }
+    for change in changes.iter().filter(|change| change.wave == wave) {
+        if let What::RemoveFile(path) = &change.what {
+            manifest.files.remove(path);
+        }
+    }
+    if wave == Wave::Base {
+        for image in &wanted.images {
+            if let Some(id) = images.get(&image.reference) {
+                let record = ImageRecord {
+                    digest: image.artifact.digest.clone(),
+                    id: id.clone(),
+                };
+                manifest.images.insert(image.reference.clone(), record);
+            }
+        }
+    }
+    manifest
+}
+
+fn text(file: &WantedFile) -> Option<&str> {
+    match &file.wish {
+        Wish::Text(text) | Wish::Issued { pem: text, .. } => Some(text),
+        Wish::Kept => None,
+    }
+}
+
+fn mode(mode: u32) -> String {
+    format!("{mode:04o}")
+}

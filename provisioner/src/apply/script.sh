@@ -1,0 +1,205 @@
+# What follows is plain POSIX sh. Nothing is changed before everything has been
+# staged and validated; each change writes down how it is undone; the script
+# then waits for a line on its standard input. `keep` makes the changes last,
+# anything else, the end of the input or ten minutes of silence puts all back.
+
+LC_ALL=C; export LC_ALL
+PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin; export PATH
+DEBIAN_FRONTEND=noninteractive; export DEBIAN_FRONTEND
+umask 022
+home=/var/lib/atoll
+undo=$stage/undo
+exec 2>&1
+# A connection that breaks must not stop the script in the middle of a step.
+trap '' HUP PIPE
+
+tell() { printf '@%s\n' "$*"; }
+
+put_back() {
+    trap '' INT TERM USR1
+    tell "step putting everything back"
+    if [ -s "$undo" ]; then
+        tac "$undo" >"$stage/undo.sh"
+        sh "$stage/undo.sh"
+    fi
+    rm -rf "$stage"
+    tell "undone"
+}
+
+fail() {
+    tell "failed $*"
+    put_back
+    exit 1
+}
+
+# Two runs at once would undo each other.
+lock() {
+    exec 9>"$home/lock"
+    if ! flock -n 9; then
+        tell "failed another run holds $home/lock: $(cat "$home/lock.holder" 2>/dev/null); wait for its end, or for ten minutes after its operator vanished"
+        exit 75
+    fi
+    printf 'run %s since %s\n' "$run" "$(date -u +%FT%TZ)" >"$home/lock.holder"
+    for old in "$home"/stage/*; do
+        [ "$old" = "$stage" ] || rm -rf "$old"
+    done
+    : >"$undo"
+}
+
+account() { # name home
+    id -u "$1" >/dev/null 2>&1 && return
+    tell "step creating account $1"
+    useradd --system --user-group --no-create-home --home-dir "$2" --shell /usr/sbin/nologin "$1" \
+        || fail "cannot create account $1"
+}
+
+directory() { # path mode owner group
+    [ -d "$1" ] || { mkdir -p "$1" || fail "cannot create directory $1"; }
+    chown "$3:$4" "$1" && chmod "$2" "$1" || fail "cannot set owner and mode of $1"
+}
+
+# A file is copied beside its place and renamed over it: a reader sees the old
+# one or the new one, never half of one.
+file() { # path mode owner group
+    new=$1.atoll-new
+    if [ -e "$1" ]; then
+        mkdir -p "$stage/old${1%/*}" && cp -p "$1" "$stage/old$1" || fail "cannot keep the old $1"
+        printf 'mv -f "%s" "%s"\n' "$stage/old$1" "$1" >>"$undo"
+    else
+        printf 'rm -f "%s"\n' "$1" >>"$undo"
+    fi
+    (umask 077 && cp "$stage/files$1" "$new") && chown "$3:$4" "$new" && chmod "$2" "$new" \
+        && sync "$new" && mv -f "$new" "$1" || fail "cannot write $1"
+}
+
+access() { # path mode owner group
+    stat -c 'chown %U:%G "%n" && chmod %a "%n"' "$1" >>"$undo"
+    chown "$3:$4" "$1" && chmod "$2" "$1" || fail "cannot set owner and mode of $1"
+}
+
+remove() { # path
+    [ -e "$1" ] || return 0
+    mkdir -p "$stage/old${1%/*}" && cp -p "$1" "$stage/old$1" && rm -f "$1" || fail "cannot remove $1"
+    printf 'mv -f "%s" "%s"\n' "$stage/old$1" "$1" >>"$undo"
+}
+
+digest() { # file sha256
+    printf '%s  %s\n' "$2" "$1" | sha256sum -c --status \
+        || fail "$1 arrived with another SHA-256 than $2: what was sent is not what artifacts.lock says"
+}
+
+artifact() { # path-in-the-artifact-folder sha256
+    digest "$stage/artifacts/$1" "$2"
+}
+
+# The digest of a large program is checked here once; later runs trust its inode, size and ctime.
+program() { # product version sha256
+    folder=/opt/atoll/$1/$2
+    tell "step installing $1 $2"
+    artifact "$1/$2/$1" "$3"
+    mkdir -p "$folder" && chmod 0755 "$stage/artifacts/$1/$2/$1" && chown root:root "$stage/artifacts/$1/$2/$1" \
+        && mv -f "$stage/artifacts/$1/$2/$1" "$folder/$1" || fail "cannot install $folder/$1"
+    sync "$folder/$1"
+    { grep -v " $folder/$1\$" "$home/programs" 2>/dev/null; stat -c "$3 %s %i %.9Z %n" "$folder/$1"; } >"$home/programs.new" \
+        && mv -f "$home/programs.new" "$home/programs" || fail "cannot note the program $folder/$1"
+}
+
+link() { # product version
+    old=$(readlink "/usr/local/bin/$1")
+    if [ -n "$old" ]; then
+        printf 'ln -sfn "%s" "/usr/local/bin/%s"\n' "$old" "$1" >>"$undo"
+        printf '%s\n' "$old" >"/opt/atoll/$1/previous"
+    else
+        printf 'rm -f "/usr/local/bin/%s"\n' "$1" >>"$undo"
+    fi
+    mkdir -p /usr/local/bin && ln -s "/opt/atoll/$1/$2/$1" "/usr/local/bin/$1.atoll-new" \
+        && mv -fT "/usr/local/bin/$1.atoll-new" "/usr/local/bin/$1" || fail "cannot link /usr/local/bin/$1"
+}
+
+packages() { # set version
+    tell "step installing packages of $1 $2"
+    dpkg --configure -a >/dev/null
+    dpkg --install --force-confold "$stage/artifacts/$1/$2"/*.deb >"$stage/dpkg.log" \
+        || { tail -n 15 "$stage/dpkg.log"; fail "dpkg cannot install the packages of $1 $2"; }
+}
+
+image() { # reference file sha256
+    tell "step loading image $1"
+    artifact "$2" "$3"
+    docker load --quiet --input "$stage/artifacts/$2" || fail "docker cannot load $1"
+}
+
+# Each product judges what it would read: its present folder with the new files laid over it.
+candidate() { # folder
+    mkdir -p "$stage/candidate$1"
+    [ ! -d "$1" ] || cp -a "$1/." "$stage/candidate$1/"
+    [ ! -d "$stage/files$1" ] || cp -a "$stage/files$1/." "$stage/candidate$1/"
+    for gone in $removed; do rm -f "$stage/candidate$gone"; done
+}
+
+validate_consul() { # version
+    candidate /etc/consul.d
+    "/opt/atoll/consul/$1/consul" validate "$stage/candidate/etc/consul.d" >"$stage/validate.log" \
+        || { cat "$stage/validate.log"; fail "consul $1 refuses the new configuration; nothing was changed"; }
+}
+
+validate_nomad() { # version
+    candidate /etc/nomad.d
+    "/opt/atoll/nomad/$1/nomad" config validate "$stage/candidate/etc/nomad.d" >"$stage/validate.log" \
+        || { cat "$stage/validate.log"; fail "nomad $1 refuses the new configuration; nothing was changed"; }
+}
+
+serve() { # verb unit
+    tell "step ${1}ing $2" | sed 's/stoping/stopping/'
+    systemctl "$1" "$2" || { journalctl -u "$2" -n 15 --no-pager -o cat; fail "cannot $1 $2"; }
+}
+
+enable() { # unit
+    systemctl is-enabled --quiet "$1" && return
+    systemctl enable --quiet "$1" || fail "cannot enable $1"
+    printf 'systemctl disable --quiet "%s"\n' "$1" >>"$undo"
+}
+
+start() { # unit
+    printf 'systemctl stop "%s"\n' "$1" >>"$undo"
+    serve start "$1"
+}
+
+# What undoes a restart is a restart with the files put back, so it must come
+# after them: undo runs backwards, and this is written before any file changes.
+will_restart() { # unit
+    printf 'systemctl daemon-reload; systemctl restart "%s"\n' "$1" >>"$undo"
+}
+
+will_reload() { # unit
+    printf 'systemctl reload "%s"\n' "$1" >>"$undo"
+}
+
+confirm() {
+    main=$$
+    # A lost operator gives no end of input when the network just falls silent.
+    (
+        left=600
+        while [ "$left" -gt 0 ] && kill -0 "$main" 2>/dev/null; do
+            sleep 1
+            left=$((left - 1))
+        done
+        kill -USR1 "$main" 2>/dev/null
+    ) 9>&- </dev/null >/dev/null &
+    watchdog=$!
+    trap 'tell "failed nobody answered"; put_back; exit 1' USR1
+    tell "waiting"
+    answer=
+    read -r answer
+    kill "$watchdog" 2>/dev/null
+    [ "$answer" = keep ] || fail "the operator's side says no (${answer:-connection lost})"
+}
+
+keep() {
+    [ ! -f "$stage/manifest.json" ] || {
+        chmod 0600 "$stage/manifest.json" && sync "$stage/manifest.json" && mv -f "$stage/manifest.json" "$home/manifest.json" \
+            || fail "cannot write $home/manifest.json"
+    }
+    rm -rf "$stage"
+    tell "kept"
+}

@@ -1,0 +1,184 @@
+//! Asks every host at once what it has, and compares it with what it should have.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use federation::names::NodeName;
+use jiff::Timestamp;
+
+use crate::apply::changes::{Change, changes};
+use crate::apply::facts::{Facts, FactsError, read, script};
+use crate::apply::wanted::{Wanted, WantedError, query, wanted};
+use crate::artifacts::Lock;
+use crate::host::{Credentials, HostError, KnownHosts, Session};
+use crate::plan::{HostPlan, Plan};
+use crate::progress::{Event, Listener};
+use crate::render::Rendered;
+use crate::secrets::Store;
+
+/// How long a host may take to say what it has.
+const FACTS: Duration = Duration::from_secs(60);
+
+/// What is wanted of all hosts, and what it takes to make it concrete.
+pub struct Desired<'a> {
+    /// The plan.
+    pub plan: &'a Plan,
+    /// Its files.
+    pub rendered: &'a Rendered,
+    /// The operator's secrets.
+    pub store: &'a Store,
+    /// The pinned artifacts.
+    pub lock: &'a Lock,
+    /// The time, for certificates.
+    pub now: Timestamp,
+}
+
+/// How hosts are reached.
+pub struct Reach<'a> {
+    /// What the operator shows.
+    pub credentials: &'a Credentials,
+    /// What hosts must show.
+    pub known_hosts: &'a KnownHosts,
+}
+
+/// A host, reached and compared.
+pub struct Member<'a> {
+    /// Its plan.
+    pub plan: &'a HostPlan,
+    /// The connection.
+    pub session: Session,
+    /// What it has.
+    pub facts: Facts,
+    /// What it should have.
+    pub wanted: Wanted,
+    /// The difference.
+    pub changes: Vec<Change>,
+}
+
+/// Why a host could not be compared.
+#[derive(Debug, thiserror::Error)]
+pub enum SurveyError {
+    /// It could not be reached.
+    #[error(transparent)]
+    Host(#[from] HostError),
+    /// Its answer cannot be used.
+    #[error(transparent)]
+    Facts(#[from] FactsError),
+    /// It cannot be said what it should have.
+    #[error(transparent)]
+    Wanted(#[from] WantedError),
+    /// The account may not become root.
+    #[error("{user} cannot use sudo without a password on {address}: {reason}")]
+    Sudo {
+        /// Account.
+        user: String,
+        /// Host.
+        address: String,
+        /// What sudo said.
+        reason: String,
+    },
+}
+
+/// Asks hosts and compares, one thread a host.
+pub fn survey<'a>(
+    desired: &Desired<'a>,
+    nodes: &[NodeName],
+    reach: &Reach,
+    listener: &dyn Listener,
+) -> BTreeMap<NodeName, Result<Member<'a>, SurveyError>> {
+    let hosts: Vec<&'a HostPlan> = nodes
+        .iter()
+        .filter_map(|node| desired.plan.hosts.get(node))
+        .collect();
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = hosts
+            .into_iter()
+            .map(|host| {
+                (
+                    host,
+                    scope.spawn(move || member(desired, host, reach, listener)),
+                )
+            })
+            .collect();
+        threads
+            .into_iter()
+            .filter_map(|(host, thread)| Some((host.node.clone(), thread.join().ok()?)))
+            .collect()
+    })
+}
+
+fn member<'a>(
+    desired: &Desired<'a>,
+    host: &'a HostPlan,
+    reach: &Reach,
+    listener: &dyn Listener,
+) -> Result<Member<'a>, SurveyError> {
+    let files = desired
+        .rendered
+        .hosts
+        .get(&host.node)
+        .map_or(&[][..], Vec::as_slice);
+    listener.tell(Event::Step {
+        node: host.node.clone(),
+        doing: "connecting".to_owned(),
+    });
+    let session = Session::open(&host.login, reach.credentials, reach.known_hosts)?;
+    listener.tell(Event::Step {
+        node: host.node.clone(),
+        doing: "comparing".to_owned(),
+    });
+    let facts = ask(&session, host, &script(&query(host, files)))?;
+    let wanted = wanted(
+        host,
+        files,
+        desired.store,
+        desired.lock,
+        &facts,
+        desired.now,
+    )?;
+    let changes = changes(&wanted, &facts);
+    Ok(Member {
+        plan: host,
+        session,
+        facts,
+        wanted,
+        changes,
+    })
+}
+
+fn ask(session: &Session, host: &HostPlan, script: &str) -> Result<Facts, SurveyError> {
+    let output = session.run("sudo -n sh -s", script, FACTS)?;
+    if output.stdout.is_empty() && !output.stderr.is_empty() {
+        return Err(SurveyError::Sudo {
+            user: host.login.user.clone(),
+            address: host.login.address.to_string(),
+            reason: output.stderr.trim().to_owned(),
+        });
+    }
+    Ok(read(&output.stdout)?)
+}
+
+impl Member<'_> {
+    /// Asks the host again, and compares anew.
+    ///
+    /// # Errors
+    /// As for the first time.
+    pub fn refresh(&mut self, desired: &Desired) -> Result<(), SurveyError> {
+        let files = desired
+            .rendered
+            .hosts
+            .get(&self.plan.node)
+            .map_or(&[][..], Vec::as_slice);
+        self.facts = ask(&self.session, self.plan, &script(&query(self.plan, files)))?;
+        self.wanted = wanted(
+            self.plan,
+            files,
+            desired.store,
+            desired.lock,
+            &self.facts,
+            desired.now,
+        )?;
+        self.changes = changes(&self.wanted, &self.facts);
+        Ok(())
+    }
+}

@@ -1,0 +1,140 @@
+//! The flags of `atoll`, and nothing else.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
+
+use crate::progress::Format;
+
+/// Turns an inventory into running Nomad, Consul, Docker and Traefik.
+///
+/// An inventory is a folder: `federation.yaml`, and one `sites/*.yaml` per
+/// datacenter. Start with `atoll check`, look with `atoll render` and `atoll
+/// plan`, then `atoll apply`, and prove it with `atoll verify`.
+///
+/// Exit status: 0 all is as wanted, 1 something is not, 2 it could not start.
+#[derive(Debug, Parser)]
+#[command(name = "atoll", version, max_term_width = 100)]
+pub struct Cli {
+    /// How results and events are shown.
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value = "human",
+        value_name = "FORMAT"
+    )]
+    pub output: Format,
+
+    /// Say nothing but results and failures.
+    #[arg(long, short, global = true)]
+    pub quiet: bool,
+
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What `atoll` can do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Check an inventory: all its problems, each with file, line and column.
+    Check {
+        /// The inventory folder.
+        #[arg(default_value = ".")]
+        inventory: PathBuf,
+    },
+    /// Write every file of every host into a folder. Needs no host and no secret.
+    Render {
+        /// The inventory folder.
+        #[arg(default_value = ".")]
+        inventory: PathBuf,
+        /// Where to write: a new folder, or an earlier output.
+        #[arg(long, value_name = "FOLDER")]
+        out: PathBuf,
+    },
+    /// Show what an apply would change. Writes nothing, anywhere.
+    Plan {
+        /// The inventory and how to reach its hosts.
+        #[command(flatten)]
+        target: Target,
+        /// Print the scripts that would run, instead of the changes.
+        #[arg(long)]
+        script: bool,
+    },
+    /// Bring hosts to what the inventory says, wave by wave.
+    ///
+    /// Each wave is staged, validated by the product itself, swapped in, and kept
+    /// only if what was restarted becomes healthy. Ctrl-C lets the wave in hand
+    /// end; run it again to go on.
+    Apply {
+        /// The inventory and how to reach its hosts.
+        #[command(flatten)]
+        target: Target,
+        /// The folder with the programs, packages and images that `artifacts.lock` pins.
+        #[arg(long, env = "ATOLL_ARTIFACTS", value_name = "FOLDER")]
+        artifacts: Option<PathBuf>,
+        /// Do not ask.
+        #[arg(long, short)]
+        yes: bool,
+    },
+    /// Prove that a site works: a probe on each client, then a user's job through its gateway.
+    Verify {
+        /// The inventory and how to reach its hosts.
+        #[command(flatten)]
+        target: Target,
+    },
+    /// Programs, packages and images for hosts.
+    #[command(subcommand)]
+    Artifacts(Artifacts),
+    /// The operator's secrets.
+    #[command(subcommand)]
+    Secrets(Secrets),
+    /// Print completions for a shell.
+    Completion {
+        /// Which shell.
+        shell: Shell,
+    },
+}
+
+/// The inventory and how to reach its hosts.
+#[derive(Debug, Args)]
+pub struct Target {
+    /// The inventory folder.
+    #[arg(default_value = ".")]
+    pub inventory: PathBuf,
+    /// The age identity that opens the operator's secrets.
+    #[arg(long, env = "ATOLL_IDENTITY_FILE", value_name = "FILE")]
+    pub identity: PathBuf,
+    /// The SSH private key; without it, the keys of ssh-agent are tried.
+    #[arg(long, env = "ATOLL_SSH_KEY", value_name = "FILE")]
+    pub key: Option<PathBuf>,
+    /// The hosts' keys; `known_hosts` in the inventory folder when absent.
+    #[arg(long, value_name = "FILE")]
+    pub known_hosts: Option<PathBuf>,
+}
+
+/// What can be done with artifacts.
+#[derive(Debug, Subcommand)]
+pub enum Artifacts {
+    /// Pin every file of an artifact folder by its SHA-256 in the inventory's `artifacts.lock`.
+    Lock {
+        /// The inventory folder.
+        #[arg(default_value = ".")]
+        inventory: PathBuf,
+        /// The artifact folder.
+        #[arg(long, env = "ATOLL_ARTIFACTS", value_name = "FOLDER")]
+        artifacts: PathBuf,
+    },
+}
+
+/// What can be done with secrets.
+#[derive(Debug, Subcommand)]
+pub enum Secrets {
+    /// Make a new age identity, with which an operator opens the secrets of an inventory.
+    Keygen {
+        /// The file to make; readable by you alone, never overwritten.
+        file: PathBuf,
+    },
+}

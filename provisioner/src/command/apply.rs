@@ -1,0 +1,100 @@
+//! `atoll apply`: brings hosts to what the inventory says.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead as _, IsTerminal as _};
+use std::path::Path;
+use std::time::Instant;
+
+use federation::names::NodeName;
+
+use crate::apply::{Member, apply, survey};
+use crate::cli::Target;
+use crate::command::interrupt::stop_on_interrupt;
+use crate::command::plan::Told;
+use crate::command::prepared::{Prepared, again};
+use crate::command::{Ended, Error};
+use crate::progress::{Event, Listener, complain};
+
+pub(super) fn run(
+    target: &Target,
+    artifacts: Option<&Path>,
+    yes: bool,
+    listener: &dyn Listener,
+) -> Result<Ended, Error> {
+    if !yes && !confirmed(target, listener)? {
+        return Ok(Ended::NotAsWanted);
+    }
+    let started = Instant::now();
+    let mut prepared = Prepared::new(target)?;
+    let run = prepared.run_name();
+    let stop = stop_on_interrupt("stopping after this wave")?;
+    let nodes: Vec<NodeName> = prepared.plan.hosts.keys().cloned().collect();
+    listener.tell(Event::RunStarted {
+        run: run.clone(),
+        hosts: nodes.len(),
+    });
+    // Whatever was made must be safe before a host holds it.
+    if prepared.store.is_changed() {
+        prepared.store.save()?;
+    }
+    let surveyed = survey(&prepared.desired(), &nodes, &prepared.reach(), listener);
+    let mut told = Told {
+        changes: 0,
+        failed: Vec::new(),
+    };
+    let mut members: BTreeMap<NodeName, Member> = BTreeMap::new();
+    for (node, member) in surveyed {
+        match member {
+            Ok(member) => {
+                members.insert(node, member);
+            }
+            Err(_) => told.host(&node, &member, &prepared.desired(), listener),
+        }
+    }
+    let applied = apply(
+        &prepared.desired(),
+        members,
+        artifacts,
+        &run,
+        &stop,
+        listener,
+    );
+    told.failed.extend(applied.failed);
+    let stopped = applied
+        .stopped
+        .then(|| "stopped by the operator".to_owned());
+    told.failed
+        .extend(stopped.map(|why| ("run".to_owned(), why)));
+    let good = told.failed.is_empty();
+    listener.tell(Event::RunDone {
+        run,
+        changes: applied.changes,
+        next: Some(again(
+            if good { "verify" } else { "apply" },
+            &target.inventory,
+        )),
+        failed: told.failed,
+        milliseconds: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+    });
+    Ok(if good {
+        Ended::AsWanted
+    } else {
+        Ended::NotAsWanted
+    })
+}
+
+/// Shows the plan and asks. Without a terminal nobody can answer, so nothing is done.
+fn confirmed(target: &Target, listener: &dyn Listener) -> Result<bool, Error> {
+    super::plan::run(target, false, listener)?;
+    if !std::io::stdin().is_terminal() {
+        return Err("nobody can be asked here; `atoll apply --yes` applies without asking".into());
+    }
+    complain("Apply this? [y/N]");
+    let mut answer = String::new();
+    std::io::stdin().lock().read_line(&mut answer)?;
+    let yes = answer.trim().eq_ignore_ascii_case("y");
+    if !yes {
+        complain("Nothing was changed.");
+    }
+    Ok(yes)
+}

@@ -1,0 +1,100 @@
+//! What `plan`, `apply` and `verify` have in common: the inventory rendered, the
+//! secrets opened, and everything that is missing from them made in memory.
+
+use std::path::Path;
+
+use jiff::Timestamp;
+
+use crate::apply::{Desired, Reach};
+use crate::artifacts::Lock;
+use crate::cli::Target;
+use crate::command::Error;
+use crate::host::{Credentials, KnownHosts};
+use crate::inventory;
+use crate::plan::{self, Plan, Secret};
+use crate::render::{self, Rendered};
+use crate::secrets::{Identity, Store};
+
+/// All that a run needs but the hosts.
+pub(super) struct Prepared {
+    pub(super) plan: Plan,
+    pub(super) rendered: Rendered,
+    pub(super) store: Store,
+    pub(super) lock: Lock,
+    pub(super) now: Timestamp,
+    credentials: Credentials,
+    known_hosts: KnownHosts,
+}
+
+impl Prepared {
+    /// Reads everything. Nothing is written, whatever had to be made.
+    pub(super) fn new(target: &Target) -> Result<Self, Error> {
+        let loaded = inventory::load(&target.inventory)?;
+        let plan = plan::plan(&loaded.inventory);
+        let rendered = render::render(&plan)?;
+        let now = Timestamp::now();
+        let identity = Identity::from_file(&target.identity)?;
+        let mut store = Store::open(&target.inventory, &identity)?;
+        store.ensure_authorities(&plan.region, now)?;
+        store.ensure(&secrets(&plan));
+        let known_hosts = target
+            .known_hosts
+            .clone()
+            .unwrap_or_else(|| target.inventory.join("known_hosts"));
+        Ok(Self {
+            lock: Lock::read(&target.inventory)?,
+            known_hosts: KnownHosts::read(&known_hosts)?,
+            credentials: Credentials {
+                key: target.key.clone(),
+            },
+            plan,
+            rendered,
+            store,
+            now,
+        })
+    }
+
+    /// Runs are named by their start, so that they sort.
+    pub(super) fn run_name(&self) -> String {
+        self.now.strftime("%Y%m%dT%H%M%SZ").to_string()
+    }
+
+    pub(super) fn desired(&self) -> Desired<'_> {
+        Desired {
+            plan: &self.plan,
+            rendered: &self.rendered,
+            store: &self.store,
+            lock: &self.lock,
+            now: self.now,
+        }
+    }
+
+    pub(super) fn reach(&self) -> Reach<'_> {
+        Reach {
+            credentials: &self.credentials,
+            known_hosts: &self.known_hosts,
+        }
+    }
+}
+
+/// Every secret that the plan needs.
+fn secrets(plan: &Plan) -> Vec<Secret> {
+    let mut secrets = vec![
+        Secret::ConsulGossipKey,
+        Secret::NomadGossipKey,
+        Secret::ConsulManagementToken,
+        Secret::NomadManagementToken,
+    ];
+    secrets.extend(
+        plan.services
+            .consul_tokens
+            .iter()
+            .map(|token| token.secret.clone()),
+    );
+    secrets
+}
+
+/// The command that repeats a run, for a summary that says what to do next.
+pub(super) fn again(verb: &str, inventory: &Path) -> String {
+    format!("atoll {verb} {}", inventory.display())
+}

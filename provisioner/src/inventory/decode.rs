@@ -1,0 +1,353 @@
+//! Cursors over a tree which collect mistakes instead of stopping at one.
+//!
+//! A [`Field`] is a value with the path of keys that led to it; it becomes a
+//! [`Spot`], a list, or a [`Keys`] that hands out the fields of a mapping.
+//! Whatever cannot be read is reported where it stands, and is then `None`.
+
+use std::fmt::Display;
+use std::net::IpAddr;
+use std::path::Path;
+use std::str::FromStr;
+
+use super::problem::{Place, Position, Problem, Problems};
+use super::tree::{Entry, Node, Value};
+
+/// A value and where it was written, so that a later check can point at it.
+#[derive(Debug, Clone)]
+pub(super) struct Spot<T> {
+    pub(super) value: T,
+    pub(super) place: Place,
+}
+
+/// A value of a file, not read yet.
+pub(super) struct Field<'a> {
+    node: &'a Node,
+    place: Place,
+    problems: &'a Problems,
+}
+
+impl<'a> Field<'a> {
+    /// The whole document.
+    pub(super) fn document(node: &'a Node, file: &Path, problems: &'a Problems) -> Self {
+        let place = Place::start(file).moved(node.at, String::new());
+        Self {
+            node,
+            place,
+            problems,
+        }
+    }
+
+    fn below(&self, node: &'a Node, at: Position, path: String) -> Field<'a> {
+        Field {
+            node,
+            place: self.place.moved(at, path),
+            problems: self.problems,
+        }
+    }
+
+    /// The value of a key. What has no value is where its key stands.
+    fn entry(&self, entry: &'a Entry) -> Field<'a> {
+        let at = match entry.value.value {
+            Value::Null => entry.at,
+            _ => entry.value.at,
+        };
+        self.below(&entry.value, at, self.path_to(&entry.key))
+    }
+
+    /// The value of a key, to be reported where its key stands.
+    fn entry_key(&self, entry: &'a Entry) -> Field<'a> {
+        self.below(&entry.value, entry.at, self.path_to(&entry.key))
+    }
+
+    fn path_to(&self, key: &str) -> String {
+        let dot = if self.place.at.is_empty() { "" } else { "." };
+        format!("{}{dot}{key}", self.place.at)
+    }
+
+    fn spot<T>(self, value: T) -> Spot<T> {
+        let place = self.place;
+        Spot { value, place }
+    }
+
+    /// Reports a problem of this value.
+    fn refuse(&self, what: impl Into<String>, hint: Option<&str>) {
+        let problem = Problem::error(&self.place, what);
+        self.problems.add(Problem {
+            hint: hint.map(str::to_owned),
+            ..problem
+        });
+    }
+
+    fn wrong_kind(&self, wanted: &str, hint: &str) {
+        let found = match self.node.value {
+            Value::Null => "nothing",
+            Value::Text(_) => "a text",
+            Value::List(_) => "a list",
+            Value::Map(_) => "a mapping",
+        };
+        self.refuse(format!("expected {wanted}, found {found}"), Some(hint));
+    }
+
+    fn text(&self) -> Option<&'a str> {
+        let Value::Text(text) = &self.node.value else {
+            self.wrong_kind("a text", "write one value after the `:`");
+            return None;
+        };
+        Some(text)
+    }
+
+    /// A text which its type can read, and which says why it cannot.
+    pub(super) fn parse<T>(self) -> Option<Spot<T>>
+    where
+        T: FromStr<Err: Display>,
+    {
+        let value = self
+            .text()?
+            .parse()
+            .map_err(|error: T::Err| self.refuse(error.to_string(), None))
+            .ok()?;
+        Some(self.spot(value))
+    }
+
+    /// A text which a function can read, with what to do when it cannot.
+    pub(super) fn read<T>(
+        self,
+        read: impl FnOnce(&str) -> Result<T, String>,
+        hint: &str,
+    ) -> Option<Spot<T>> {
+        let value = read(self.text()?)
+            .map_err(|what| self.refuse(what, Some(hint)))
+            .ok()?;
+        Some(self.spot(value))
+    }
+
+    /// The address of a host.
+    pub(super) fn address(self) -> Option<Spot<IpAddr>> {
+        let hint = "write it as 192.0.2.10 or 2001:db8::10; names are not looked up";
+        self.read(host_address, hint)
+    }
+
+    /// One of a few words, each with its meaning.
+    pub(super) fn word<T: Copy>(self, words: &[(&'static str, T)]) -> Option<Spot<T>> {
+        let text = self.text()?;
+        if let Some((_, value)) = words.iter().find(|(word, _)| *word == text) {
+            return Some(self.spot(*value));
+        }
+        let known: Vec<_> = words.iter().map(|(word, _)| *word).collect();
+        let hint = advice("the words are", text, &known);
+        self.refuse(format!("`{text}` is no word known here"), Some(&hint));
+        None
+    }
+
+    /// The items of a list, `None` in place of each that could not be read.
+    pub(super) fn list<T>(
+        self,
+        read: impl Fn(Field<'a>) -> Option<T>,
+    ) -> Option<Spot<Vec<Option<T>>>> {
+        let Value::List(items) = &self.node.value else {
+            self.wrong_kind("a list", "write it as `[one, two]`; `[]` is empty");
+            return None;
+        };
+        let item = |(index, node): (usize, &'a Node)| {
+            self.below(node, node.at, format!("{}[{index}]", self.place.at))
+        };
+        let value = items.iter().enumerate().map(item).map(read).collect();
+        Some(self.spot(value))
+    }
+
+    /// The fields of a mapping whose keys are names.
+    pub(super) fn named<K, T>(
+        self,
+        read: impl Fn(Option<Spot<K>>, Field<'a>) -> T,
+    ) -> Option<Spot<Vec<T>>>
+    where
+        K: FromStr<Err: Display>,
+    {
+        let entries = self.entries()?;
+        let value = entries
+            .iter()
+            .map(|entry| read(self.name(entry), self.entry(entry)))
+            .collect();
+        Some(self.spot(value))
+    }
+
+    fn name<K: FromStr<Err: Display>>(&self, entry: &'a Entry) -> Option<Spot<K>> {
+        let field = self.entry_key(entry);
+        let value = entry
+            .key
+            .parse()
+            .map_err(|error: K::Err| field.refuse(error.to_string(), None))
+            .ok()?;
+        Some(field.spot(value))
+    }
+
+    /// The fields of a mapping whose keys are ours. Reports the keys that `read` did not ask for.
+    pub(super) fn keys<T>(self, read: impl FnOnce(&mut Keys<'_, 'a>) -> T) -> Option<T> {
+        let entries = self.entries()?;
+        let mut keys = Keys {
+            field: &self,
+            entries,
+            known: Vec::new(),
+            missing: Vec::new(),
+        };
+        let value = read(&mut keys);
+        keys.finish();
+        Some(value)
+    }
+
+    fn entries(&self) -> Option<&'a [Entry]> {
+        let Value::Map(entries) = &self.node.value else {
+            let hint = "write it as `key: value` lines, or `{ key: value }`";
+            self.wrong_kind("a mapping", hint);
+            return None;
+        };
+        Some(entries)
+    }
+}
+
+/// A mapping of which each known key is asked for by name.
+pub(super) struct Keys<'f, 'a> {
+    field: &'f Field<'a>,
+    entries: &'a [Entry],
+    known: Vec<&'static str>,
+    missing: Vec<(&'static str, &'static str)>,
+}
+
+impl<'a> Keys<'_, 'a> {
+    /// A key that must be there; the example is shown when it is not.
+    pub(super) fn required<T>(
+        &mut self,
+        key: &'static str,
+        example: &'static str,
+        read: impl FnOnce(Field<'a>) -> Option<T>,
+    ) -> Option<T> {
+        let field = self.find(key);
+        if field.is_none() {
+            self.missing.push((key, example));
+        }
+        read(field?)
+    }
+
+    /// A key that may be absent. A bad value is reported, and is then as if absent.
+    pub(super) fn optional<T>(
+        &mut self,
+        key: &'static str,
+        read: impl FnOnce(Field<'a>) -> Option<T>,
+    ) -> Option<T> {
+        read(self.find(key)?)
+    }
+
+    fn find(&mut self, key: &'static str) -> Option<Field<'a>> {
+        self.known.push(key);
+        let entry = self.entries.iter().find(|entry| &*entry.key == key)?;
+        Some(self.field.entry(entry))
+    }
+
+    /// Reports unknown keys, and missing ones that no unknown key was meant to be.
+    fn finish(mut self) {
+        let (known, entries) = (self.known, self.entries);
+        let is_absent = |key: &&'static str| entries.iter().all(|entry| &*entry.key != *key);
+        let absent: Vec<_> = known.iter().copied().filter(is_absent).collect();
+        for entry in entries.iter().filter(|entry| !known.contains(&&*entry.key)) {
+            let meant = nearest(&entry.key, &absent);
+            self.missing.retain(|(key, _)| Some(*key) != meant);
+            let all = || advice("the keys here are", &entry.key, &known);
+            let hint = meant.map_or_else(all, did_you_mean);
+            self.field
+                .entry_key(entry)
+                .refuse("unknown key", Some(&hint));
+        }
+        for (key, example) in self.missing {
+            let Field { node, .. } = self.field;
+            let missing = self.field.below(node, node.at, self.field.path_to(key));
+            missing.refuse("missing", Some(&format!("add `{key}: {example}`")));
+        }
+    }
+}
+
+fn host_address(text: &str) -> Result<IpAddr, String> {
+    let is_of_a_host =
+        |it: &IpAddr| !(it.is_unspecified() || it.is_loopback() || it.is_multicast());
+    let address = text
+        .parse()
+        .ok()
+        .map(|address: IpAddr| address.to_canonical());
+    let what = || format!("`{text}` cannot be the IP address of a host");
+    address.filter(is_of_a_host).ok_or_else(what)
+}
+
+/// The word that was probably meant, or all there are.
+fn advice(all_are: &str, text: &str, known: &[&'static str]) -> String {
+    nearest(text, known).map_or_else(|| format!("{all_are} {}", known.join(", ")), did_you_mean)
+}
+
+fn did_you_mean(word: &str) -> String {
+    format!("did you mean `{word}`?")
+}
+
+/// The known word which is two edits away at most, or begins as the text does.
+fn nearest(text: &str, known: &[&'static str]) -> Option<&'static str> {
+    let distance = |word: &&str| edits(text, word);
+    let is_near = |word: &&str| {
+        let (shorter, longer) = (text.len().min(word.len()), text.len().max(word.len()));
+        longer - shorter <= 2 && distance(word) <= 2 && distance(word) < shorter
+    };
+    let is_prefix = |word: &&str| {
+        text.len().min(word.len()) > 1 && (word.starts_with(text) || text.starts_with(word))
+    };
+    let near = known.iter().copied().filter(is_near).min_by_key(distance);
+    near.or_else(|| known.iter().copied().find(is_prefix))
+}
+
+/// Levenshtein's distance: how many letters to insert, delete or replace.
+fn edits(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.chars().enumerate() {
+        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
+        for (j, y) in b.iter().enumerate() {
+            let replace = diagonal + usize::from(x != *y);
+            diagonal = row[j + 1];
+            row[j + 1] = replace.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slip_of_the_finger_finds_the_word_that_was_meant() {
+        let known = ["address", "public_address", "roles", "vos", "kind"];
+        for (text, meant) in [
+            ("adress", Some("address")),
+            ("addresses", Some("address")),
+            ("addr", Some("address")),
+            ("public", Some("public_address")),
+            ("role", Some("roles")),
+            ("vso", Some("vos")),
+            ("vm", None),
+            ("k", None),
+            ("gpus", None),
+            ("", None),
+        ] {
+            assert_eq!(nearest(text, &known), meant, "{text}");
+        }
+    }
+
+    #[test]
+    fn edits_are_counted_in_letters() {
+        for (a, b, distance) in [
+            ("", "", 0),
+            ("a", "", 1),
+            ("é", "e", 1),
+            ("kitten", "sitting", 3),
+            ("abc", "abc", 0),
+        ] {
+            assert_eq!(edits(a, b), distance, "{a} {b}");
+            assert_eq!(edits(b, a), distance, "{b} {a}");
+        }
+    }
+}

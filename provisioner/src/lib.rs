@@ -1,0 +1,22 @@
+//! The stages of `atoll`, one room each; data flows from the first to the last.
+//!
+//! ```text
+//! inventory → plan → render → apply → verify
+//! ```
+//!
+//! Beside them: `host` is the only door to a machine, `pki` and `secrets` hold
+//! what the operator must not lose, `artifacts` what hosts are given, `progress`
+//! what people see, and `command` strings the stages together.
+
+pub mod apply;
+pub mod artifacts;
+pub mod cli;
+pub mod command;
+pub mod host;
+pub mod inventory;
+pub mod pki;
+pub mod plan;
+pub mod progress;
+pub mod render;
+pub mod secrets;
+pub mod verify;

@@ -1,0 +1,99 @@
+//! What each template sees, and nothing else: one struct a template.
+//!
+//! A field which a template asks for and its struct lacks is found by a test
+//! that walks the templates; a field that no plan fills does not compile.
+
+mod consul;
+mod nomad;
+mod traefik;
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use serde::{Serialize, Serializer};
+
+pub use consul::{ConsulAcl, ConsulClient, ConsulConfig, ConsulPolicy, ConsulServer, ConsulUnit};
+pub use nomad::{NomadClient, NomadConfig, NomadPolicy, NomadServer, NomadUnit, NomadUser};
+pub use traefik::{TraefikDynamic, TraefikJob, TraefikStatic};
+
+/// A template and the values which it sees. Serialised, it is those values alone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+#[expect(missing_docs, reason = "each variant is named after its context")]
+pub enum Template {
+    ConsulConfig(ConsulConfig),
+    ConsulAcl(ConsulAcl),
+    ConsulServer(ConsulServer),
+    ConsulClient(ConsulClient),
+    ConsulUnit(ConsulUnit),
+    ConsulPolicy(ConsulPolicy),
+    NomadConfig(NomadConfig),
+    NomadServer(NomadServer),
+    NomadClient(NomadClient),
+    NomadUnit(NomadUnit),
+    NomadPolicy(NomadPolicy),
+    DockerDaemon(DockerDaemon),
+    TraefikJob(TraefikJob),
+    TraefikStatic(TraefikStatic),
+    TraefikDynamic(TraefikDynamic),
+}
+
+impl Template {
+    /// Its file under `templates/`.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::ConsulConfig(_) => "consul/consul.hcl.tera",
+            Self::ConsulAcl(_) => "consul/acl.hcl.tera",
+            Self::ConsulServer(_) => "consul/server.hcl.tera",
+            Self::ConsulClient(_) => "consul/client.hcl.tera",
+            Self::ConsulUnit(_) => "systemd/consul.service.tera",
+            Self::ConsulPolicy(policy) => policy.template(),
+            Self::NomadConfig(_) => "nomad/nomad.hcl.tera",
+            Self::NomadServer(_) => "nomad/server.hcl.tera",
+            Self::NomadClient(_) => "nomad/client.hcl.tera",
+            Self::NomadUnit(_) => "systemd/nomad.service.tera",
+            Self::NomadPolicy(policy) => policy.user.template(),
+            Self::DockerDaemon(_) => "docker/daemon.json.tera",
+            Self::TraefikJob(_) => "traefik/traefik.nomad.hcl.tera",
+            Self::TraefikStatic(_) => "traefik/traefik.toml.tera",
+            Self::TraefikDynamic(_) => "traefik/dynamic.toml.tera",
+        }
+    }
+}
+
+/// Addresses in their own order, each once; shared by all the hosts which must know them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Addresses(Arc<[IpAddr]>);
+
+/// `daemon.json` of Docker.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct DockerDaemon {
+    /// Whether this Docker has the containerd image store, which must be off.
+    pub has_image_store: bool,
+}
+
+impl Addresses {
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl FromIterator<IpAddr> for Addresses {
+    fn from_iter<I: IntoIterator<Item = IpAddr>>(addresses: I) -> Self {
+        let sorted: BTreeSet<_> = addresses.into_iter().collect();
+        Self(sorted.into_iter().collect())
+    }
+}
+
+impl Serialize for Addresses {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter())
+    }
+}

@@ -1,0 +1,177 @@
+//! What one host should have: accounts, directories, files, units, programs.
+
+use std::net::IpAddr;
+
+use federation::names::{DatacenterName, HostName, NodeName, Version};
+
+use crate::inventory::{Host, Role};
+
+use super::peers::Place;
+use super::{Access, PlannedFile, Service, Wave, consul, docker, nomad};
+
+/// What one host should have, in the order in which it can be made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HostPlan {
+    /// Its name in Consul and Nomad.
+    pub node: NodeName,
+    /// Its name in the inventory.
+    pub host: HostName,
+    /// Its datacenter.
+    pub datacenter: DatacenterName,
+    /// Where SSH connects, and with which account.
+    pub login: Login,
+    /// The servers it runs and the client it is.
+    pub agents: Agents,
+    /// System accounts, with their own group of the same name.
+    pub accounts: Vec<Account>,
+    /// Directories that must exist before files are put into them.
+    pub directories: Vec<Directory>,
+    /// Files, by wave and path.
+    pub files: Vec<PlannedFile>,
+    /// Units that must be enabled and running once their wave is over.
+    pub units: Vec<Unit>,
+    /// Programs under `/opt/atoll/<product>/<version>/`.
+    pub programs: Vec<Program>,
+    /// Packages to be installed from the artifact folder, when the host lacks them.
+    pub packages: Vec<Package>,
+    /// Docker images to be loaded, when the host lacks them.
+    pub images: Vec<String>,
+}
+
+/// How SSH reaches a host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Login {
+    /// The host's address.
+    pub address: IpAddr,
+    /// The TCP port.
+    pub port: u16,
+    /// The account.
+    pub user: String,
+}
+
+/// Which agents of Consul and Nomad a host runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Agents {
+    /// A Consul server; every host without it is a Consul client.
+    pub consul_server: bool,
+    /// A Nomad server.
+    pub nomad_server: bool,
+    /// A Nomad client.
+    pub nomad_client: bool,
+}
+
+/// A system account and its own group of the same name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    /// Its name.
+    pub name: &'static str,
+    /// Its home, which is not created.
+    pub home: &'static str,
+}
+
+/// A directory that must exist.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Directory {
+    /// Absolute path.
+    pub path: &'static str,
+    /// Who may do what.
+    pub access: Access,
+}
+
+/// A unit that must be enabled and running once its wave is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Unit {
+    /// Which one.
+    pub service: Service,
+    /// When it is started.
+    pub wave: Wave,
+}
+
+/// A program in a versioned folder, with a link in `/usr/local/bin`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Program {
+    /// The product, which is also the file's name.
+    pub product: &'static str,
+    /// Its version.
+    pub version: Version,
+    /// The service that must be restarted when the version changes.
+    pub service: Service,
+}
+
+/// A set of packages which the host's package manager installs together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Package {
+    /// The folder of the artifact store which holds the files: `docker`.
+    pub set: &'static str,
+    /// The package whose version tells whether the set is installed: `docker.io`.
+    pub name: &'static str,
+    /// Its exact version.
+    pub version: String,
+}
+
+/// Plans one host of a site.
+pub(super) fn host_plan(place: &Place<'_>, name: &HostName, host: &Host) -> HostPlan {
+    let mut plan = HostPlan {
+        node: host.node.clone(),
+        host: name.clone(),
+        datacenter: place.site.datacenter.clone(),
+        login: Login {
+            address: host.address,
+            port: place.site.ssh.port,
+            user: place.site.ssh.user.to_string(),
+        },
+        agents: Agents::of(host),
+        accounts: Vec::new(),
+        directories: Vec::new(),
+        files: Vec::new(),
+        units: Vec::new(),
+        programs: Vec::new(),
+        packages: Vec::new(),
+        images: Vec::new(),
+    };
+    if plan.agents.nomad_client {
+        docker::add(&mut plan, place, host);
+    }
+    consul::add(&mut plan, place, host);
+    if plan.agents.runs_nomad() {
+        nomad::add(&mut plan, place, host);
+    }
+    plan.files
+        .sort_by(|a, b| (a.wave, &a.path).cmp(&(b.wave, &b.path)));
+    plan
+}
+
+impl Agents {
+    /// What the roles of a host come to.
+    fn of(host: &Host) -> Self {
+        Self {
+            consul_server: host.has(Role::ConsulServer),
+            nomad_server: host.has(Role::NomadServer),
+            nomad_client: host.is_nomad_client(),
+        }
+    }
+
+    /// Whether a Nomad agent of either kind runs: not where a site is served by the
+    /// Nomad servers of another one and the host takes no jobs.
+    pub fn runs_nomad(self) -> bool {
+        self.nomad_server || self.nomad_client
+    }
+
+    /// When the Consul agent is started.
+    pub fn consul_wave(self) -> Wave {
+        if self.consul_server {
+            Wave::ConsulServers
+        } else {
+            Wave::ConsulClients
+        }
+    }
+
+    /// When the Nomad agent is started.
+    pub fn nomad_wave(self) -> Wave {
+        if self.nomad_server {
+            Wave::NomadServers
+        } else {
+            Wave::NomadClients
+        }
+    }
+}

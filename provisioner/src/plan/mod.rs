@@ -1,0 +1,90 @@
+//! Decides what each host and the federation should have.
+//!
+//! Planning is a pure function of the inventory. It opens no file, no socket
+//! and no clock, so a plan can be computed anywhere, compared with another one
+//! and reviewed before a single host is touched.
+//!
+//! ```text
+//! Inventory ──plan()──▶ Plan ──render()──▶ Rendered ──apply──▶ hosts
+//! ```
+//!
+//! A plan names the template of each file and the values which that template
+//! sees. It holds no rendered text ([`crate::render`]), no secret but by name
+//! ([`Secret`]), and knows nothing of what a host has today (`apply`).
+
+mod consul;
+mod contexts;
+mod docker;
+mod file;
+mod host;
+mod nomad;
+mod peers;
+mod secret;
+mod services;
+mod tokens;
+mod traefik;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use federation::names::{DatacenterName, NodeName, RegionName};
+
+use crate::inventory::Inventory;
+
+pub use contexts::{
+    Addresses, ConsulAcl, ConsulClient, ConsulConfig, ConsulPolicy, ConsulServer, ConsulUnit,
+    DockerDaemon, NomadClient, NomadConfig, NomadPolicy, NomadServer, NomadUnit, NomadUser,
+    Template, TraefikDynamic, TraefikJob, TraefikStatic,
+};
+pub use file::{Access, Authority, Content, Leaf, OnChange, PlannedFile, Service, Wave};
+pub use host::{Account, Agents, Directory, HostPlan, Login, Package, Program, Unit};
+pub use secret::{Secret, SecretKind};
+pub use services::{ConsulToken, Gateway, GatewayItem, Services};
+
+/// What every host and the federation should have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    /// Nomad's region.
+    pub region: RegionName,
+    /// The datacenter which owns Consul's ACLs.
+    pub primary: DatacenterName,
+    /// The hosts by node name.
+    pub hosts: BTreeMap<NodeName, HostPlan>,
+    /// What is reached through the APIs of Consul and Nomad rather than on a host.
+    pub services: Services,
+}
+
+impl Plan {
+    /// Every secret that the federation needs, by name: what its texts name, and what its
+    /// bootstraps make.
+    pub fn secrets(&self) -> BTreeSet<Secret> {
+        let shared = [
+            Secret::ConsulGossipKey,
+            Secret::NomadGossipKey,
+            Secret::ConsulManagementToken,
+            Secret::NomadManagementToken,
+        ];
+        let tokens = self
+            .services
+            .consul_tokens
+            .iter()
+            .map(|token| token.secret.clone());
+        shared.into_iter().chain(tokens).collect()
+    }
+}
+
+/// Plans a whole inventory. A checked inventory always has a plan.
+pub fn plan(inventory: &Inventory) -> Plan {
+    let federation_peers = peers::FederationPeers::of(inventory);
+    let hosts = inventory.sites.values().flat_map(|site| {
+        let place = peers::Place::new(inventory, &federation_peers, site);
+        site.hosts
+            .iter()
+            .map(move |(name, host)| (host.node.clone(), host::host_plan(&place, name, host)))
+    });
+    Plan {
+        region: inventory.federation.name.clone(),
+        primary: inventory.federation.primary.clone(),
+        hosts: hosts.collect(),
+        services: services::services(inventory),
+    }
+}

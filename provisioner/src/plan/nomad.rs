@@ -1,0 +1,198 @@
+//! Nomad on a host: a server, a client, or one agent which is both.
+
+use std::collections::BTreeSet;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use crate::inventory::{Host, Introduction, Kind, Role};
+
+use super::consul::local_and;
+use super::file::AgentFiles;
+use super::peers::Place;
+use super::{
+    Access, Account, Agents, Authority, Content, Directory, HostPlan, Leaf, NomadClient,
+    NomadConfig, NomadServer, NomadUnit, PlannedFile, Program, Secret, Service, Template, Unit,
+};
+
+/// The account and group of a server; a client needs root.
+const NOMAD: &str = "nomad";
+
+/// Since this version servers know `client_introduction`; an older one would not start with it.
+const INTRODUCTION_SINCE: [u32; 2] = [1, 11];
+
+/// Adds the Nomad agent to a host.
+pub(super) fn add(plan: &mut HostPlan, place: &Place<'_>, host: &Host) {
+    let agents = plan.agents;
+    let user = if agents.nomad_client { "root" } else { NOMAD };
+    if user == NOMAD {
+        plan.accounts.push(Account {
+            name: NOMAD,
+            home: "/etc/nomad.d",
+        });
+    }
+    plan.directories.extend(directories(agents, user));
+    plan.files.extend(files(place, host, agents, user));
+    plan.units.push(Unit {
+        service: Service::Nomad,
+        wave: agents.nomad_wave(),
+    });
+    plan.programs.push(Program {
+        product: "nomad",
+        version: place.inventory.federation.versions.nomad.clone(),
+        service: Service::Nomad,
+    });
+}
+
+fn files(place: &Place<'_>, host: &Host, agents: Agents, user: &'static str) -> Vec<PlannedFile> {
+    let of = AgentFiles {
+        service: Service::Nomad,
+        wave: agents.nomad_wave(),
+        group: user,
+    };
+    let leaf = leaf(place, host, agents);
+    let (certificate, key) = (
+        Content::Certificate(leaf.clone()),
+        Content::PrivateKey(leaf),
+    );
+    let key_mode = if agents.nomad_client { 0o600 } else { 0o640 };
+    let authority = Content::Authority(Authority::Nomad);
+    let unit = NomadUnit {
+        user,
+        client: agents.nomad_client,
+    };
+    let mut files = vec![
+        of.configuration("/etc/nomad.d/nomad.hcl", config(place, host, agents)),
+        of.certificate("/etc/nomad.d/certs/nomad-ca.pem", 0o640, authority),
+        of.certificate("/etc/nomad.d/certs/agent.pem", 0o640, certificate),
+        of.certificate("/etc/nomad.d/certs/agent-key.pem", key_mode, key),
+        of.unit(Template::NomadUnit(unit)),
+    ];
+    if agents.nomad_server {
+        files.push(of.configuration("/etc/nomad.d/server.hcl", server(place)));
+    }
+    if agents.nomad_client {
+        files.push(of.configuration("/etc/nomad.d/client.hcl", client(place, host)));
+    }
+    files
+}
+
+/// `/opt/nomad/client` waits for the introduction token, which must lie there before the first start.
+fn directories(agents: Agents, user: &'static str) -> Vec<Directory> {
+    let own = |mode| Access {
+        mode,
+        owner: user,
+        group: user,
+    };
+    let mut directories = vec![
+        Directory {
+            path: "/etc/nomad.d",
+            access: Access::root(0o750, user),
+        },
+        Directory {
+            path: "/etc/nomad.d/certs",
+            access: Access::root(0o750, user),
+        },
+        Directory {
+            path: "/opt/nomad",
+            access: own(0o700),
+        },
+    ];
+    if agents.nomad_client {
+        directories.extend([
+            Directory {
+                path: "/opt/nomad/client",
+                access: own(0o700),
+            },
+            Directory {
+                path: "/opt/nomad/plugins",
+                access: own(0o755),
+            },
+        ]);
+    }
+    directories
+}
+
+/// Servers are met from other sites; a client only by the hosts of its own.
+fn config(place: &Place<'_>, host: &Host, agents: Agents) -> Template {
+    let address = if agents.nomad_server {
+        host.public_address
+    } else {
+        host.address
+    };
+    let at = |port| SocketAddr::new(address, port);
+    Template::NomadConfig(NomadConfig {
+        region: place.inventory.federation.name.clone(),
+        datacenter: place.site.datacenter.clone(),
+        node: host.node.clone(),
+        listens: match address {
+            IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+            IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+        },
+        http: at(4646),
+        rpc: at(4647),
+        serf: agents.nomad_server.then(|| at(4648)),
+        consul_token: Secret::ConsulNomadToken(host.node.clone()),
+    })
+}
+
+fn server(place: &Place<'_>) -> Template {
+    let federation = &place.inventory.federation;
+    let introduces =
+        federation.versions.nomad.numbers().as_slice() >= INTRODUCTION_SINCE.as_slice();
+    let enforcement = match federation.introduction {
+        Introduction::Strict => "strict",
+        Introduction::Warn => "warn",
+    };
+    Template::NomadServer(NomadServer {
+        bootstrap_expect: place.federation.nomad_servers.len(),
+        gossip_key: Secret::NomadGossipKey,
+        servers: place.federation.nomad_servers.clone(),
+        introduction: introduces.then_some(enforcement),
+    })
+}
+
+fn client(place: &Place<'_>, host: &Host) -> Template {
+    let namespaces: BTreeSet<_> = place
+        .inventory
+        .namespaces(&host.vos)
+        .into_keys()
+        .cloned()
+        .collect();
+    let kind = if host.has(Role::Gateway) {
+        "traefik"
+    } else {
+        match host.kind {
+            Kind::Compute => "compute",
+            Kind::Batch => "batch",
+            Kind::TryMe => "tryme",
+        }
+    };
+    Template::NomadClient(NomadClient {
+        servers: place.federation.nomad_servers.clone(),
+        namespaces,
+        kind,
+        compute: kind == "compute",
+        tags: "cpu",
+        domain: place.site.domain.clone(),
+        reserved_memory_mib: (kind != "traefik").then_some(4096),
+    })
+}
+
+/// A server's name is authority to act as one: it never stands in a certificate of a mere client.
+fn leaf(place: &Place<'_>, host: &Host, agents: Agents) -> Leaf {
+    let region = &place.inventory.federation.name;
+    let server = agents
+        .nomad_server
+        .then(|| format!("server.{region}.nomad"));
+    let client = agents
+        .nomad_client
+        .then(|| format!("client.{region}.nomad"));
+    let local = ["localhost".to_owned(), host.node.to_string()];
+    let public = agents.nomad_server.then_some(host.public_address);
+    Leaf {
+        authority: Authority::Nomad,
+        common_name: host.node.to_string(),
+        dns_names: server.into_iter().chain(client).chain(local).collect(),
+        addresses: local_and([host.address].into_iter().chain(public)),
+        serves: true,
+    }
+}

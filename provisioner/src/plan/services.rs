@@ -1,0 +1,146 @@
+//! What is reached through the APIs of Consul and Nomad rather than on a host.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use federation::names::{DatacenterName, DomainName, NamespaceName, NodeName};
+
+use crate::inventory::Inventory;
+
+use super::{ConsulPolicy, Leaf, NomadPolicy, NomadUser, Secret, Template, tokens, traefik};
+
+/// What is reached through the APIs of Consul and Nomad.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Services {
+    /// Consul ACL policies by name.
+    pub consul_policies: BTreeMap<&'static str, Template>,
+    /// Consul tokens with IDs of our choice.
+    pub consul_tokens: Vec<ConsulToken>,
+    /// Nomad ACL policies by name.
+    pub nomad_policies: BTreeMap<&'static str, Template>,
+    /// Nomad namespaces and what they are for.
+    pub namespaces: BTreeMap<NamespaceName, String>,
+    /// The parent domain of each namespace's user URLs.
+    pub domains: BTreeMap<NamespaceName, DomainName>,
+    /// The image of the jobs that `verify` starts.
+    pub probe_image: String,
+    /// One Traefik a gateway.
+    pub gateways: Vec<Gateway>,
+}
+
+/// A Consul token with an ID of our choice.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConsulToken {
+    /// Names both its accessor and its secret ID.
+    pub secret: Secret,
+    /// What an operator reads in the list of tokens.
+    pub description: String,
+    /// Policies by name.
+    pub policies: Vec<&'static str>,
+    /// The node whose agent holds it (node identity).
+    pub node: Option<(NodeName, DatacenterName)>,
+}
+
+/// Traefik on one gateway: a Nomad job and the variable it reads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Gateway {
+    /// The Nomad job's ID.
+    pub job_id: String,
+    /// The node it is pinned to.
+    pub node: NodeName,
+    /// Its datacenter.
+    pub datacenter: DatacenterName,
+    /// Where users reach it.
+    pub public_address: IpAddr,
+    /// The job, which embeds the static and dynamic configuration.
+    pub job: Template,
+    /// The static configuration by itself.
+    pub static_configuration: Template,
+    /// The dynamic configuration by itself.
+    pub dynamic_configuration: Template,
+    /// Path of the Nomad variable which the task may read: `nomad/jobs/<job id>`.
+    pub variable: String,
+    /// Wildcard certificates by name: `ai4eosc` for the items `cert_ai4eosc` and `key_ai4eosc`.
+    /// The first one also answers unknown names.
+    pub certificates: BTreeMap<String, Leaf>,
+    /// The Consul token which Traefik reads the catalog with.
+    pub consul_token: Secret,
+}
+
+/// What one item of a gateway's Nomad variable holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum GatewayItem {
+    /// A token.
+    Token(Secret),
+    /// A certificate with its issuers, in PEM.
+    Certificate(Leaf),
+    /// The private key of the certificate, in PEM.
+    PrivateKey(Leaf),
+}
+
+impl Gateway {
+    /// The items of the job's variable, by the names that its templates use.
+    pub fn items(&self) -> BTreeMap<String, GatewayItem> {
+        let token = (
+            "consul_token".to_owned(),
+            GatewayItem::Token(self.consul_token.clone()),
+        );
+        let pairs = self.certificates.iter().flat_map(|(name, leaf)| {
+            [
+                (
+                    format!("cert_{name}"),
+                    GatewayItem::Certificate(leaf.clone()),
+                ),
+                (format!("key_{name}"), GatewayItem::PrivateKey(leaf.clone())),
+            ]
+        });
+        std::iter::once(token).chain(pairs).collect()
+    }
+}
+
+/// Plans the policies, tokens, namespaces and gateways of a federation.
+pub(super) fn services(inventory: &Inventory) -> Services {
+    let consul = ConsulPolicy::ALL.map(|policy| (policy.name(), Template::ConsulPolicy(policy)));
+    let nomad = NomadUser::ALL.map(|user| (user.name(), nomad_policy(inventory, user)));
+    Services {
+        consul_policies: consul.into(),
+        consul_tokens: tokens::consul_tokens(inventory),
+        nomad_policies: nomad.into(),
+        namespaces: namespaces(inventory),
+        domains: inventory
+            .federation
+            .vos
+            .values()
+            .map(|vo| (vo.namespace.clone(), vo.domain.clone()))
+            .collect(),
+        probe_image: inventory.federation.probe_image.clone(),
+        gateways: inventory
+            .sites
+            .values()
+            .flat_map(|site| traefik::gateways(inventory, site))
+            .collect(),
+    }
+}
+
+fn nomad_policy(inventory: &Inventory, user: NomadUser) -> Template {
+    let namespaces = inventory
+        .federation
+        .vos
+        .values()
+        .map(|vo| vo.namespace.clone())
+        .collect();
+    Template::NomadPolicy(NomadPolicy { user, namespaces })
+}
+
+/// Several VOs may share a namespace: then it is described by all of them.
+fn namespaces(inventory: &Inventory) -> BTreeMap<NamespaceName, String> {
+    let mut namespaces: BTreeMap<NamespaceName, String> = BTreeMap::new();
+    for (name, vo) in &inventory.federation.vos {
+        let description = namespaces.entry(vo.namespace.clone()).or_default();
+        if !description.is_empty() {
+            description.push_str(", ");
+        }
+        description.push_str(name.as_str());
+    }
+    namespaces
+}

@@ -1,0 +1,50 @@
+//! What happens, as events, and who shows them.
+//!
+//! The stages tell events; this room turns them into lanes of a terminal, plain
+//! lines or JSON. It is the only one that prints.
+
+mod event;
+mod human;
+mod json;
+
+use std::io::IsTerminal as _;
+
+pub use event::{Event, Outcome};
+
+/// Takes events from many threads.
+pub trait Listener: Sync {
+    /// Something has happened.
+    fn tell(&self, event: Event);
+}
+
+/// How a run is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    /// Lanes on a terminal, plain lines elsewhere.
+    Human,
+    /// One JSON object a line.
+    Json,
+}
+
+/// The listener for a format.
+pub fn listener(format: Format, quiet: bool) -> Box<dyn Listener> {
+    match format {
+        Format::Json => Box::new(json::Json::default()),
+        Format::Human => Box::new(human::Human::new(std::io::stderr().is_terminal(), quiet)),
+    }
+}
+
+/// Writes a text to standard output, whole: what a command was asked for.
+///
+/// A reader that has gone away (`| head`) is no error.
+pub fn show(text: &str) {
+    use std::io::Write as _;
+    let mut out = std::io::stdout().lock();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
+
+/// Writes an error to standard error.
+pub fn complain(text: &str) {
+    use std::io::Write as _;
+    let _ = writeln!(std::io::stderr().lock(), "{text}");
+}

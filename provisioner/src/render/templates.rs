@@ -1,0 +1,176 @@
+//! The embedded templates, and the engine which fills them.
+
+use tera::{Context, ErrorKind, Tera};
+
+use crate::plan::Template;
+
+use super::filters;
+
+macro_rules! embedded {
+    ($name:literal) => {
+        ($name, include_str!(concat!("../../../templates/", $name)))
+    };
+}
+
+/// Each template by its name under `templates/`, with its text. A test compares the two.
+pub const TEMPLATES: &[(&str, &str)] = &[
+    embedded!("consul/acl.hcl.tera"),
+    embedded!("consul/client.hcl.tera"),
+    embedded!("consul/consul.hcl.tera"),
+    embedded!("consul/policies/atoll.hcl.tera"),
+    embedded!("consul/policies/dns-read.hcl.tera"),
+    embedded!("consul/policies/nomad-client.hcl.tera"),
+    embedded!("consul/policies/nomad-server.hcl.tera"),
+    embedded!("consul/policies/replication.hcl.tera"),
+    embedded!("consul/policies/status-read.hcl.tera"),
+    embedded!("consul/policies/traefik-read.hcl.tera"),
+    embedded!("consul/server.hcl.tera"),
+    embedded!("docker/daemon.json.tera"),
+    embedded!("nomad/client.hcl.tera"),
+    embedded!("nomad/nomad.hcl.tera"),
+    embedded!("nomad/policies/accounting.hcl.tera"),
+    embedded!("nomad/policies/monitoring.hcl.tera"),
+    embedded!("nomad/policies/papi.hcl.tera"),
+    embedded!("nomad/policies/verify.hcl.tera"),
+    embedded!("nomad/server.hcl.tera"),
+    embedded!("systemd/consul.service.tera"),
+    embedded!("systemd/nomad.service.tera"),
+    embedded!("traefik/dynamic.toml.tera"),
+    embedded!("traefik/traefik.nomad.hcl.tera"),
+    embedded!("traefik/traefik.toml.tera"),
+];
+
+/// Why a plan cannot be rendered.
+#[derive(Debug, thiserror::Error)]
+pub enum RenderError {
+    /// A template is no template.
+    #[error("cannot read the templates")]
+    Templates {
+        /// What the engine found, with the template's name and line.
+        source: Box<tera::Error>,
+    },
+    /// A template asks for a name that its context lacks, or uses a value as what it is not.
+    #[error("cannot render {template}, line {line}: {message}")]
+    Template {
+        /// The template; one that it includes, where the mistake is there.
+        template: String,
+        /// The line in it, counted from one.
+        line: usize,
+        /// What is wrong, with the name it is about.
+        message: String,
+    },
+    /// The engine failed without saying where.
+    #[error("cannot render {template}")]
+    Engine {
+        /// The template.
+        template: &'static str,
+        /// What it said.
+        source: Box<tera::Error>,
+    },
+}
+
+/// The templates, parsed once.
+#[derive(Debug)]
+pub(super) struct Engine(Tera);
+
+impl Engine {
+    /// The engine with the embedded templates.
+    pub(super) fn new() -> Result<Self, RenderError> {
+        Self::with(TEMPLATES)
+    }
+
+    fn with(templates: &[(&str, &str)]) -> Result<Self, RenderError> {
+        let mut tera = Tera::default();
+        tera.autoescape_on(Vec::<&'static str>::new());
+        tera.register_filter("hcl", filters::hcl);
+        tera.register_filter("heredoc", filters::heredoc);
+        tera.add_raw_templates(templates.iter().copied())
+            .map_err(|source| RenderError::Templates {
+                source: Box::new(source),
+            })?;
+        Ok(Self(tera))
+    }
+
+    /// The text of a template with its values in place.
+    pub(super) fn text(&self, template: &Template) -> Result<String, RenderError> {
+        let name = template.name();
+        let context = Context::from_serialize(template).map_err(|error| located(name, error))?;
+        self.0
+            .render(name, &context)
+            .map_err(|error| located(name, error))
+    }
+}
+
+fn located(template: &'static str, error: tera::Error) -> RenderError {
+    match error.kind() {
+        ErrorKind::RenderingError(report) => RenderError::Template {
+            template: report.filename().to_owned(),
+            line: report.span().start_line,
+            message: report.message().trim_end_matches('.').to_owned(),
+        },
+        _ => RenderError::Engine {
+            template,
+            source: Box::new(error),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::{ConsulPolicy, NomadPolicy, NomadUser};
+
+    fn text(template: &Template, source: &str) -> Result<String, String> {
+        let engine =
+            Engine::with(&[(template.name(), source)]).map_err(|error| error.to_string())?;
+        engine.text(template).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_missing_name_is_told_with_template_line_and_name() {
+        let policy = Template::ConsulPolicy(ConsulPolicy::DnsRead);
+        let told = text(&policy, "one\n{{ missing }}\n").unwrap_err();
+        assert_eq!(
+            told,
+            "cannot render consul/policies/dns-read.hcl.tera, line 2: \
+             Variable `missing` is not defined"
+        );
+        assert!(
+            text(&policy, "{% if %}")
+                .unwrap_err()
+                .contains("cannot read the templates")
+        );
+    }
+
+    #[test]
+    fn a_value_is_written_as_its_language_writes_it() {
+        let namespaces = ["b", "a"].map(|name| name.parse().unwrap()).into();
+        let policy = Template::NomadPolicy(NomadPolicy {
+            user: NomadUser::Papi,
+            namespaces,
+        });
+        let cases = [
+            // template, expected
+            ("{{ namespaces | hcl }}", Ok(r#"["a", "b"]"#)),
+            ("{{ [] | hcl }}", Ok("[]")),
+            ("{{ [1, true] | hcl }}", Ok("[1, true]")),
+            (
+                r#"{{ 'say "${x} %{y}" \\' | hcl }}"#,
+                Ok(r#""say \"$${x} %%{y}\" \\""#),
+            ),
+            ("{{ 'a\tb\nc' | hcl }}", Ok(r#""a\u0009b\nc""#)),
+            (
+                "{% filter heredoc %}${1} %{2}{% endfilter %}",
+                Ok("$${1} %%{2}"),
+            ),
+            ("{{ none | hcl }}", Err("has no literal")),
+        ];
+        for (template, expected) in cases {
+            match (text(&policy, template), expected) {
+                (Ok(text), Ok(expected)) => assert_eq!(text, expected, "{template}"),
+                (Err(told), Err(expected)) => assert!(told.contains(expected), "{told}"),
+                (told, _) => panic!("{template}: {told:?}"),
+            }
+        }
+    }
+}

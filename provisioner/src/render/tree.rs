@@ -1,0 +1,125 @@
+//! A rendering as a tree of files, for people, reviews and diffs.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+use crate::plan::{Authority, Leaf, OnChange, Plan, Wave};
+
+use super::{Body, Rendered, RenderedFile, RenderedGateway};
+
+/// All texts by path: `<node>/<path on the host>`, `<node>/manifest.json`, and what concerns no
+/// single host under `federation/`.
+///
+/// A certificate has no text before it is issued: it stands in the manifest only.
+pub fn tree(plan: &Plan, rendered: &Rendered) -> BTreeMap<PathBuf, String> {
+    let mut tree = BTreeMap::new();
+    for (node, files) in &rendered.hosts {
+        let folder = PathBuf::from(node.as_str());
+        tree.insert(folder.join("manifest.json"), manifest(files));
+        tree.extend(files.iter().filter_map(|file| match &file.body {
+            Body::Text(text) => {
+                Some((folder.join(file.path.trim_start_matches('/')), text.clone()))
+            }
+            _ => None,
+        }));
+    }
+    tree.extend(federation(plan, rendered));
+    tree
+}
+
+fn federation(plan: &Plan, rendered: &Rendered) -> Vec<(PathBuf, String)> {
+    let folder = PathBuf::from("federation");
+    let services = &rendered.services;
+    let policies = |kind: &str, texts: &BTreeMap<&'static str, String>| {
+        let folder = folder.join(kind);
+        let named = texts
+            .iter()
+            .map(|(name, text)| (folder.join(format!("{name}.hcl")), text.clone()));
+        named.collect::<Vec<_>>()
+    };
+    let mut files = policies("consul-policies", &services.consul_policies);
+    files.extend(policies("nomad-policies", &services.nomad_policies));
+    files.extend(services.gateways.iter().flat_map(|gateway| {
+        let folder = folder.join("gateways").join(&gateway.job_id);
+        texts(gateway).map(|(name, text)| (folder.join(name), text.to_owned()))
+    }));
+    files.push((
+        folder.join("namespaces.json"),
+        pretty(&plan.services.namespaces),
+    ));
+    files
+}
+
+fn texts(gateway: &RenderedGateway) -> [(&'static str, &str); 3] {
+    [
+        ("traefik.nomad.hcl", &gateway.job),
+        ("traefik.toml", &gateway.static_configuration),
+        ("dynamic.toml", &gateway.dynamic_configuration),
+    ]
+}
+
+/// One file of a host's manifest.
+#[derive(Serialize)]
+struct Entry<'a> {
+    path: &'a str,
+    mode: String,
+    owner: &'static str,
+    group: &'static str,
+    wave: Wave,
+    on_change: OnChange,
+    #[serde(flatten)]
+    content: Content<'a>,
+}
+
+/// What a manifest says of a file's bytes.
+#[derive(Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Content<'a> {
+    /// Digest of the text as it stands beside the manifest, placeholders included.
+    Sha256(String),
+    /// Issued at apply.
+    IssuedAtApply(Issued<'a>),
+}
+
+/// What is issued at apply.
+#[derive(Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Issued<'a> {
+    Authority(Authority),
+    Certificate(&'a Leaf),
+    PrivateKeyOf(&'a Leaf),
+}
+
+fn manifest(files: &[RenderedFile]) -> String {
+    let entries: Vec<_> = files.iter().map(Entry::of).collect();
+    pretty(&entries)
+}
+
+impl<'a> Entry<'a> {
+    fn of(file: &'a RenderedFile) -> Self {
+        Self {
+            path: &file.path,
+            mode: format!("{:04o}", file.access.mode),
+            owner: file.access.owner,
+            group: file.access.group,
+            wave: file.wave,
+            on_change: file.on_change,
+            content: match &file.body {
+                Body::Text(text) => Content::Sha256(format!("{:x}", Sha256::digest(text))),
+                Body::Authority(authority) => Content::IssuedAtApply(Issued::Authority(*authority)),
+                Body::Certificate(leaf) => Content::IssuedAtApply(Issued::Certificate(leaf)),
+                Body::PrivateKey(leaf) => Content::IssuedAtApply(Issued::PrivateKeyOf(leaf)),
+            },
+        }
+    }
+}
+
+/// JSON for a reader. What is written here has text keys and no number that JSON lacks.
+fn pretty(value: &impl Serialize) -> String {
+    let mut text = serde_json::to_string_pretty(value).unwrap_or_default();
+    text.push('\n');
+    text
+}

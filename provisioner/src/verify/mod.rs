@@ -1,0 +1,202 @@
+//! Proves that a site works, by real use: from what a node says of itself to a
+//! user's job behind HTTPS.
+//!
+//! Every link of the chain has a check of its own, so that the one which is
+//! broken is named, and not the one which happens to notice:
+//!
+//! | check | link |
+//! |---|---|
+//! | `consul-agent` | the node's own Consul agent runs and is a member |
+//! | `token` | Consul knows the tokens of the node's agents |
+//! | `metadata` | Nomad's node says what users' jobs ask for |
+//! | `traefik` | the gateway's job runs and answers |
+//! | `certificate` | the gateway shows a certificate for its names |
+//! | `probe` | a job runs on each client |
+//! | `route` | a user's job answers through the gateway, by name |
+
+mod jobs;
+mod links;
+mod probe;
+mod route;
+mod wait;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::AtomicBool;
+
+use federation::names::{DatacenterName, NodeName};
+use federation::nomad;
+
+use crate::host::{ApiError, Endpoint, Identity, Session};
+use crate::plan::{Content, HostPlan, NomadClient, Plan, Secret, Template};
+use crate::progress::{Event, Listener};
+use crate::secrets::Store;
+
+/// What is proved, and how it is reached.
+pub struct Verifier<'a> {
+    /// What should be.
+    pub plan: &'a Plan,
+    /// The operator's secrets.
+    pub store: &'a Store,
+    /// Who the operator is to Nomad.
+    pub identity: &'a Identity,
+    /// A connection to each host that could be reached.
+    pub sessions: &'a BTreeMap<NodeName, Session>,
+    /// The name of this run, which its jobs carry.
+    pub run: &'a str,
+    /// Set when the operator wants an end: jobs are purged first.
+    pub stop: &'a AtomicBool,
+    /// Who is told.
+    pub listener: &'a dyn Listener,
+}
+
+/// A check that failed: `check subject`, and why.
+pub type Failures = Vec<(String, String)>;
+
+/// What a check says: what was seen, or why it failed.
+type Answer = Result<String, String>;
+
+impl Verifier<'_> {
+    /// Runs all checks of all sites.
+    ///
+    /// # Errors
+    /// When no Nomad server can be asked.
+    pub fn verify(&self) -> Result<Failures, ApiError> {
+        let mut told = Told {
+            verifier: self,
+            failures: Vec::new(),
+            broken: BTreeSet::new(),
+        };
+        let Some(server) = self.server() else {
+            told.tell(
+                "nomad",
+                "servers",
+                Err("no Nomad server was reached".to_owned()),
+            );
+            return Ok(told.failures);
+        };
+        let nomad = server.nomad(
+            self.identity,
+            self.store.value(&Secret::NomadManagementToken),
+        )?;
+        let nodes: BTreeMap<String, nomad::NodeStub> = nomad
+            .ask(&nomad::nodes())?
+            .into_iter()
+            .filter(|node| node.status == "ready")
+            .map(|node| (node.name.clone(), node))
+            .collect();
+        for host in self
+            .plan
+            .hosts
+            .values()
+            .filter(|host| host.agents.nomad_client)
+        {
+            self.links(&mut told, &nomad, &nodes, host);
+        }
+        for gateway in &self.plan.services.gateways {
+            let (traefik, certificate) =
+                (self.traefik(&nomad, gateway), self.certificates(gateway));
+            let subject = gateway.node.as_str();
+            told.tell("traefik", subject, traefik);
+            told.tell("certificate", subject, certificate);
+        }
+        self.probes(&mut told, &nomad, &nodes);
+        for datacenter in self.datacenters() {
+            self.routes(&mut told, &nomad, &datacenter);
+        }
+        Ok(told.failures)
+    }
+
+    /// A Nomad server that was reached.
+    fn server(&self) -> Option<&Session> {
+        let servers = self
+            .plan
+            .hosts
+            .values()
+            .filter(|host| host.agents.nomad_server);
+        servers
+            .filter_map(|host| self.sessions.get(&host.node))
+            .next()
+    }
+
+    fn datacenters(&self) -> BTreeSet<DatacenterName> {
+        self.plan
+            .hosts
+            .values()
+            .map(|host| host.datacenter.clone())
+            .collect()
+    }
+
+    /// The clients that run users' jobs; gateways run none.
+    fn workers(&self) -> impl Iterator<Item = (&HostPlan, &NomadClient)> {
+        let clients = self
+            .plan
+            .hosts
+            .values()
+            .filter_map(|host| Some((host, client_context(host)?)));
+        clients.filter(|(_, client)| client.kind != "traefik")
+    }
+
+    fn links(
+        &self,
+        told: &mut Told,
+        nomad: &Endpoint,
+        nodes: &BTreeMap<String, nomad::NodeStub>,
+        host: &HostPlan,
+    ) {
+        let node = host.node.as_str();
+        let Some(session) = self.sessions.get(&host.node) else {
+            told.tell(
+                "consul-agent",
+                node,
+                Err("the host was not reached".to_owned()),
+            );
+            return;
+        };
+        let agent = links::consul_agent(session, self.store, host);
+        let has_agent = agent.is_ok();
+        told.tell("consul-agent", node, agent);
+        if has_agent {
+            told.tell("token", node, links::tokens(session, self.store, host));
+        }
+        told.tell(
+            "metadata",
+            node,
+            links::metadata(nomad, nodes.get(node), client_context(host)),
+        );
+    }
+}
+
+/// What has been told so far.
+struct Told<'a> {
+    verifier: &'a Verifier<'a>,
+    failures: Failures,
+    /// What failed, so that a check which needs it is not blamed for it.
+    broken: BTreeSet<String>,
+}
+
+impl Told<'_> {
+    fn tell(&mut self, check: &str, subject: &str, answer: Answer) {
+        let (detail, failure) = match answer {
+            Ok(detail) => (detail, None),
+            Err(why) => (String::new(), Some(why)),
+        };
+        if let Some(why) = &failure {
+            self.failures
+                .push((format!("{check} {subject}"), why.clone()));
+            self.broken.insert(subject.to_owned());
+        }
+        self.verifier.listener.tell(Event::Checked {
+            check: check.to_owned(),
+            subject: subject.to_owned(),
+            failure,
+            detail,
+        });
+    }
+}
+
+fn client_context(host: &HostPlan) -> Option<&NomadClient> {
+    host.files.iter().find_map(|file| match &file.content {
+        Content::Template(Template::NomadClient(client)) => Some(client),
+        _ => None,
+    })
+}

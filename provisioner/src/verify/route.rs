@@ -1,0 +1,205 @@
+//! From outside to a user's job: Traefik, its certificates, and a route by name.
+
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use federation::names::{DatacenterName, DomainName, NamespaceName};
+use federation::nomad;
+use ureq::config::Config;
+use ureq::tls::{Certificate, RootCerts, TlsConfig};
+use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
+use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
+
+use crate::host::Endpoint;
+use crate::plan::{Authority, Gateway};
+use crate::progress::Event;
+use crate::verify::probe::{last_event, not_placed};
+use crate::verify::{Answer, Told, Verifier, jobs, wait::wait};
+
+/// How long a route may take: placement, image, catalog and Traefik's own pace.
+const LIMIT: Duration = Duration::from_secs(90);
+
+impl Verifier<'_> {
+    /// The gateway's job runs, and Traefik answers on its address.
+    pub(super) fn traefik(&self, nomad: &Endpoint, gateway: &Gateway) -> Answer {
+        let id = &gateway.job_id;
+        let job = nomad
+            .ask(&nomad::job(id, "default"))
+            .map_err(|error| error.to_string())?;
+        let job = job.ok_or_else(|| format!("Nomad has no job {id}; `atoll apply` starts it"))?;
+        let allocations = nomad
+            .ask(&nomad::allocations(id, "default"))
+            .map_err(|error| error.to_string())?;
+        let running = allocations
+            .iter()
+            .any(|allocation| allocation.client_status == "running");
+        if job.status != "running" || !running {
+            return Err(format!(
+                "the job {id} is {}: {}",
+                job.status,
+                last_event(&allocations)
+            ));
+        }
+        std::net::TcpStream::connect_timeout(
+            &SocketAddr::new(gateway.public_address, 443),
+            Duration::from_secs(5),
+        )
+        .map_err(|error| format!("{}:443 does not answer: {error}", gateway.public_address))?;
+        Ok(format!("{id} runs on {}", gateway.node))
+    }
+
+    /// Traefik shows a certificate for each of its names, signed by whom the plan says.
+    pub(super) fn certificates(&self, gateway: &Gateway) -> Answer {
+        for leaf in gateway.certificates.values() {
+            let name = leaf
+                .dns_names
+                .iter()
+                .find_map(|name| name.strip_prefix("*."));
+            let name = name.ok_or("the plan has no wildcard name")?;
+            let url = format!("https://atoll-certificate.{name}/");
+            self.fetch(&url, gateway.public_address)
+                .map_err(|error| format!("{name}: {error}"))?;
+        }
+        Ok(format!(
+            "good for {} parent domain(s)",
+            gateway.certificates.len()
+        ))
+    }
+
+    /// Proves a route for each namespace that a site serves.
+    pub(super) fn routes(&self, told: &mut Told, nomad: &Endpoint, datacenter: &DatacenterName) {
+        let Some(gateway) = self
+            .plan
+            .services
+            .gateways
+            .iter()
+            .find(|gateway| &gateway.datacenter == datacenter)
+        else {
+            return;
+        };
+        let Some((_, client)) = self
+            .workers()
+            .find(|(host, client)| &host.datacenter == datacenter && client.compute)
+        else {
+            return;
+        };
+        for namespace in &client.namespaces {
+            let Some(parent) = self.plan.services.domains.get(namespace) else {
+                continue;
+            };
+            let subject = format!("{namespace}.{datacenter}");
+            self.listener.tell(Event::Federation {
+                doing: format!("proving the route of {subject}"),
+            });
+            let answer = self.route(nomad, gateway, (namespace, parent, client.domain.as_str()));
+            told.tell("route", &subject, answer);
+        }
+    }
+
+    fn route(
+        &self,
+        nomad: &Endpoint,
+        gateway: &Gateway,
+        (namespace, parent, domain): (&NamespaceName, &DomainName, &str),
+    ) -> Answer {
+        let id = format!("atoll-verify-{}", self.run.to_ascii_lowercase());
+        let word = format!("{id}-answers");
+        let job = jobs::route(&jobs::Route {
+            id: &id,
+            namespace,
+            parent,
+            datacenter: &gateway.datacenter,
+            image: &self.plan.services.probe_image,
+            word: &word,
+        });
+        let registered = nomad.ask(&nomad::register_job(namespace.as_str(), &job));
+        let url = format!("https://{id}-api.{domain}-{parent}/");
+        let answer = registered.map_err(|error| error.to_string()).and_then(|_| {
+            wait(LIMIT, self.stop, || {
+                match self.fetch(&url, gateway.public_address) {
+                    Ok((200, body)) if body.trim() == word => Ok(format!("{url} answers")),
+                    Ok((status, _)) => Err(format!(
+                        "{url} answers {status}: {}",
+                        why(nomad, &id, namespace)
+                    )),
+                    Err(error) => Err(format!("{url}: {error}")),
+                }
+            })
+        });
+        let _ = nomad.ask(&nomad::purge_job(&id, namespace.as_str()));
+        answer
+    }
+
+    /// Gets a page by name from an address, as a user would whose DNS says so.
+    fn fetch(&self, url: &str, address: IpAddr) -> Result<(u16, String), String> {
+        let authority = self
+            .store
+            .authority(Authority::Atoll)
+            .ok_or("the operator's store has no Atoll authority")?;
+        let root = Certificate::from_pem(authority.certificate_pem.as_bytes())
+            .map_err(|error| error.to_string())?;
+        let tls = TlsConfig::builder()
+            .root_certs(RootCerts::Specific(Arc::new(vec![root])))
+            .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .build();
+        let config = Config::builder()
+            .tls_config(tls)
+            .http_status_as_error(false)
+            .timeout_global(Some(Duration::from_secs(5)))
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            .proxy(None)
+            .build();
+        let agent = ureq::Agent::with_parts(config, DefaultConnector::default(), Fixed(address));
+        let mut response = agent.get(url).call().map_err(|error| error.to_string())?;
+        let status = response.status().as_u16();
+        let body = response
+            .body_mut()
+            .with_config()
+            .limit(1 << 16)
+            .read_to_string()
+            .map_err(|error| error.to_string())?;
+        Ok((status, body))
+    }
+}
+
+/// Why a route has no answer: the job, or what is between.
+fn why(nomad: &Endpoint, id: &str, namespace: &NamespaceName) -> String {
+    let allocations = nomad
+        .ask(&nomad::allocations(id, namespace.as_str()))
+        .unwrap_or_default();
+    if allocations.is_empty() {
+        return not_placed(nomad, id, namespace.as_str());
+    }
+    if allocations
+        .iter()
+        .any(|allocation| allocation.client_status == "running")
+    {
+        return "the job runs, but Traefik has no route to it".to_owned();
+    }
+    last_event(&allocations)
+}
+
+/// Every name lies at one address.
+struct Fixed(IpAddr);
+
+impl fmt::Debug for Fixed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "always {}", self.0)
+    }
+}
+
+impl Resolver for Fixed {
+    fn resolve(
+        &self,
+        uri: &ureq::http::Uri,
+        _: &Config,
+        _: NextTimeout,
+    ) -> Result<ResolvedSocketAddrs, ureq::Error> {
+        let mut addresses = self.empty();
+        addresses.push(SocketAddr::new(self.0, uri.port_u16().unwrap_or(443)));
+        Ok(addresses)
+    }
+}

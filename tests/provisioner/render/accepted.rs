@@ -1,0 +1,201 @@
+//! Real programs accept what is rendered, and refuse what is not right.
+//!
+//! A program is looked for by a variable of its own (`ATOLL_CONSUL`, `ATOLL_NOMAD`,
+//! `ATOLL_TRAEFIK`), on the path, and where the lab builds its binaries. Without it a test says
+//! that it was skipped; with `CI=true` it fails.
+
+mod traefik;
+
+use std::collections::BTreeMap;
+use std::env;
+use std::ffi::OsString;
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use provisioner::inventory::Inventory;
+use provisioner::plan::{Plan, plan};
+use provisioner::render::{Body, Rendered, fill, render, throwaway};
+
+use super::varied;
+use crate::golden::samples;
+
+/// Finds a program, or says that a test is skipped for the lack of it.
+fn program(test: &str, name: &str) -> Option<PathBuf> {
+    let chosen = env::var_os(format!("ATOLL_{}", name.to_uppercase())).map(PathBuf::from);
+    let path = env::var_os("PATH").unwrap_or_default();
+    let lab = env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache/atoll-lab/bin"));
+    let folders = env::split_paths(&path)
+        .collect::<Vec<_>>()
+        .into_iter()
+        .chain(lab);
+    let found = chosen
+        .into_iter()
+        .chain(folders.map(|folder| folder.join(name)))
+        .find(|p| p.is_file());
+    if found.is_none() {
+        assert!(
+            env::var_os("CI") != Some(OsString::from("true")),
+            "{test}: no {name} binary"
+        );
+        // Not through the captured streams: a skipped test passes, and must be seen all the same.
+        let told = format!("skipped: {test}: no {name} binary\n");
+        std::io::stderr().write_all(told.as_bytes()).unwrap();
+    }
+    found
+}
+
+/// A text as a validator wants it: each secret replaced by a value of its form.
+fn filled(plan: &Plan, text: &str) -> String {
+    let kinds: BTreeMap<_, _> = plan
+        .secrets()
+        .into_iter()
+        .map(|secret| (secret.to_string(), secret.kind()))
+        .collect();
+    fill(text, |name| kinds.get(name).map(|kind| throwaway(*kind))).unwrap()
+}
+
+/// A plan with all its texts.
+fn planned(inventory: &Inventory) -> (Plan, Rendered) {
+    let plan = plan(inventory);
+    let rendered = render(&plan).unwrap();
+    (plan, rendered)
+}
+
+/// Puts the texts of a host that lie under a folder of it into a folder of ours.
+fn copy_to(folder: &Path, (plan, rendered): &(Plan, Rendered), node: &str, under: &str) {
+    for file in &rendered.hosts[&node.parse().unwrap()] {
+        if let (Some(name), Body::Text(text)) = (file.path.strip_prefix(under), &file.body) {
+            fs::write(folder.join(name), filled(plan, text)).unwrap();
+        }
+    }
+}
+
+/// Runs a program with nothing of ours in its environment: whether it succeeded, and all it said.
+fn run(program: &Path, arguments: &[&str]) -> (bool, String) {
+    let output = Command::new(program)
+        .args(arguments)
+        .env_clear()
+        .env("PATH", "/usr/bin:/bin:/usr/sbin:/sbin")
+        .env("NOMAD_ADDR", "http://127.0.0.1:1")
+        .output()
+        .unwrap();
+    let said = [output.stdout, output.stderr].concat();
+    (
+        output.status.success(),
+        String::from_utf8_lossy(&said).into_owned(),
+    )
+}
+
+/// Has a validator look at the files of every host, and at a damaged copy of each.
+fn every_host_is_accepted(validator: &Path, arguments: &[&str], under: &str) {
+    for inventory in [samples(), varied()] {
+        let planned = planned(&inventory);
+        for (node, host) in &planned.0.hosts {
+            if !host.files.iter().any(|file| file.path.starts_with(under)) {
+                continue;
+            }
+            let folder = tempfile::tempdir().unwrap();
+            copy_to(folder.path(), &planned, node.as_str(), under);
+            let path = folder.path().to_str().unwrap();
+            let arguments: Vec<_> = arguments.iter().copied().chain([path]).collect();
+            let (accepted, said) = run(validator, &arguments);
+            assert!(accepted, "{node}: {said}");
+            fs::write(folder.path().join("zzz.hcl"), "no_such_key = true\n").unwrap();
+            let (accepted, said) = run(validator, &arguments);
+            assert!(!accepted, "{node}: an unknown key is accepted: {said}");
+        }
+    }
+}
+
+#[test]
+fn consul_accepts_the_files_of_every_host() {
+    if let Some(consul) = program("consul_accepts_the_files_of_every_host", "consul") {
+        every_host_is_accepted(&consul, &["validate"], "/etc/consul.d/");
+    }
+}
+
+#[test]
+fn nomad_accepts_the_files_of_every_host() {
+    if let Some(nomad) = program("nomad_accepts_the_files_of_every_host", "nomad") {
+        every_host_is_accepted(&nomad, &["config", "validate"], "/etc/nomad.d/");
+    }
+}
+
+#[test]
+fn nomad_accepts_the_job_of_every_gateway() {
+    let Some(nomad) = program("nomad_accepts_the_job_of_every_gateway", "nomad") else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let job = folder.path().join("job.nomad.hcl");
+    let path = job.to_str().unwrap();
+    for inventory in [samples(), varied()] {
+        for gateway in planned(&inventory).1.services.gateways {
+            fs::write(&job, &gateway.job).unwrap();
+            let (accepted, said) = run(&nomad, &["job", "validate", path]);
+            assert!(accepted, "{}: {said}", gateway.job_id);
+            let (_, json) = run(&nomad, &["job", "run", "-output", path]);
+            for text in [gateway.static_configuration, gateway.dynamic_configuration] {
+                let quoted = serde_json::to_string(&text)
+                    .unwrap()
+                    .replace('<', "\\u003c");
+                let quoted = quoted.replace('>', "\\u003e").replace('&', "\\u0026");
+                assert!(
+                    json.contains(&quoted),
+                    "the job does not embed\n{text}\nbut is\n{json}"
+                );
+            }
+            fs::write(&job, gateway.job.replace("count = 1", "number = 1")).unwrap();
+            assert!(
+                !run(&nomad, &["job", "validate", path]).0,
+                "an unknown key is accepted"
+            );
+        }
+    }
+}
+
+#[test]
+fn systemd_accepts_every_unit() {
+    let Some(analyze) = program("systemd_accepts_every_unit", "systemd-analyze") else {
+        return;
+    };
+    let units: BTreeMap<_, _> = planned(&varied())
+        .1
+        .hosts
+        .into_values()
+        .flatten()
+        .filter_map(|file| match file.body {
+            Body::Text(text) if file.path.ends_with(".service") => Some((text, file.path)),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(
+        units.len(),
+        3,
+        "Consul's, and Nomad's of a server and of a client"
+    );
+    for (text, path) in units {
+        let folder = tempfile::tempdir().unwrap();
+        let unit = folder.path().join(Path::new(&path).file_name().unwrap());
+        // It looks for the program too, which is no part of a rendering.
+        let text = text
+            .replace("/usr/local/bin/consul", "/bin/sh")
+            .replace("/usr/local/bin/nomad", "/bin/sh");
+        let complaints = |text: &str| {
+            fs::write(&unit, text).unwrap();
+            let (_, said) = run(&analyze, &["verify", unit.to_str().unwrap()]);
+            let of_ours = said
+                .lines()
+                .filter(|line| line.contains(folder.path().to_str().unwrap()));
+            of_ours.map(str::to_owned).collect::<Vec<_>>()
+        };
+        assert_eq!(complaints(&text), Vec::<String>::new(), "{path}");
+        assert_eq!(
+            complaints(&text.replace("Type=", "Typ=")).len(),
+            1,
+            "{path}"
+        );
+    }
+}

@@ -1,0 +1,136 @@
+//! A rendering as files: what a tree holds, and what becomes of the folder it is written to.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use provisioner::plan::plan;
+use provisioner::render::{WriteError, render, tree, write};
+use serde_json::{Value, json};
+
+use crate::golden::samples;
+
+fn files(texts: &[(&str, &str)]) -> BTreeMap<PathBuf, String> {
+    texts
+        .iter()
+        .map(|(path, text)| (path.into(), (*text).to_owned()))
+        .collect()
+}
+
+/// What a folder holds, but for the list of what is ours.
+fn found_in(folder: &Path) -> BTreeMap<PathBuf, String> {
+    let mut found = BTreeMap::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = PathBuf::from(path.file_name().unwrap());
+        if path.is_dir() {
+            found.extend(
+                found_in(&path)
+                    .into_iter()
+                    .map(|(below, text)| (name.join(below), text)),
+            );
+        } else if name != Path::new(".atoll-rendered") {
+            found.insert(name, fs::read_to_string(&path).unwrap());
+        }
+    }
+    found
+}
+
+#[test]
+fn a_folder_comes_to_hold_the_tree_and_nothing_else_of_ours() {
+    let home = tempfile::tempdir().unwrap();
+    let out = home.path().join("new/out");
+    let first = files(&[
+        ("n/etc/a", "1"),
+        ("n/etc/deep/b", "2"),
+        ("federation/c", "3"),
+    ]);
+    write(&first, &out).unwrap();
+    assert_eq!(found_in(&out), first);
+
+    fs::write(out.join("mine"), "a note").unwrap();
+    let kept = fs::metadata(out.join("n/etc/a"))
+        .unwrap()
+        .modified()
+        .unwrap();
+    let second = files(&[("n/etc/a", "1"), ("federation/c", "4"), ("m/d", "5")]);
+    write(&second, &out).unwrap();
+    let mut expected = second.clone();
+    expected.insert("mine".into(), "a note".to_owned());
+    assert_eq!(found_in(&out), expected);
+    assert!(
+        !out.join("n/etc/deep").exists(),
+        "an empty folder stays behind"
+    );
+    assert_eq!(
+        fs::metadata(out.join("n/etc/a"))
+            .unwrap()
+            .modified()
+            .unwrap(),
+        kept
+    );
+
+    fs::remove_file(out.join("m/d")).unwrap();
+    write(&files(&[]), &out).unwrap();
+    assert_eq!(found_in(&out), files(&[("mine", "a note")]));
+}
+
+#[test]
+fn a_folder_of_somebody_else_is_refused() {
+    let home = tempfile::tempdir().unwrap();
+    let tree = files(&[("a", "1")]);
+    write(&tree, home.path()).unwrap();
+    for (list, refusal) in [
+        ("../a\n", "names `../a`"),
+        ("/a\n", "names `/a`"),
+        ("\n", "names ``"),
+    ] {
+        fs::write(home.path().join(".atoll-rendered"), list).unwrap();
+        let error = write(&tree, home.path()).unwrap_err();
+        assert!(error.to_string().contains(refusal), "{error}");
+    }
+    fs::remove_file(home.path().join(".atoll-rendered")).unwrap();
+    let error = write(&tree, home.path()).unwrap_err();
+    assert!(matches!(error, WriteError::Foreign { .. }), "{error}");
+    assert_eq!(fs::read_to_string(home.path().join("a")).unwrap(), "1");
+}
+
+#[test]
+fn a_manifest_lists_every_file_with_its_rights() {
+    let plan = plan(&samples());
+    let tree = tree(&plan, &render(&plan).unwrap());
+    let node = Path::new("ifca-ai4eosc-server-0");
+    let manifest: Vec<Value> = serde_json::from_str(&tree[&node.join("manifest.json")]).unwrap();
+    assert_eq!(manifest.len(), 13);
+    let entry = |path: &str| manifest.iter().find(|entry| entry["path"] == path).unwrap();
+    let unit = &tree[&node.join("etc/systemd/system/nomad.service")];
+    assert_eq!(
+        *entry("/etc/systemd/system/nomad.service"),
+        json!({
+            "path": "/etc/systemd/system/nomad.service",
+            "mode": "0644",
+            "owner": "root",
+            "group": "root",
+            "wave": "nomad-servers",
+            "on_change": { "do": "restart", "unit": "nomad" },
+            "sha256": sha256(unit),
+        })
+    );
+    let key = entry("/etc/nomad.d/certs/agent-key.pem");
+    assert_eq!(key["mode"], "0640");
+    let leaf = &key["issued_at_apply"]["private_key_of"];
+    assert_eq!(
+        leaf["dns_names"],
+        json!(["server.ai4os.nomad", "localhost", "ifca-ai4eosc-server-0"])
+    );
+    assert_eq!(
+        entry("/etc/nomad.d/certs/nomad-ca.pem")["issued_at_apply"],
+        json!({ "authority": "nomad" })
+    );
+    assert!(!tree.contains_key(&node.join("etc/nomad.d/certs/agent-key.pem")));
+}
+
+fn sha256(text: &str) -> String {
+    use sha2::{Digest, Sha256};
+    format!("{:x}", Sha256::digest(text))
+}

@@ -1,0 +1,85 @@
+//! What the APIs of Consul and Nomad are given.
+
+use provisioner::plan::{GatewayItem, plan};
+
+use super::varied;
+use crate::golden::samples;
+
+#[test]
+fn each_token_may_do_what_its_holder_does() {
+    let tokens = plan(&varied()).services.consul_tokens;
+    let listed = tokens.iter().map(|token| {
+        let node = token
+            .node
+            .as_ref()
+            .map(|(node, dc)| format!(" as {node} in {dc}"));
+        format!(
+            "{}: {}{}",
+            token.secret,
+            token.policies.join("+"),
+            node.unwrap_or_default()
+        )
+    });
+    let listed: Vec<_> = listed.collect();
+    let expected = [
+        "datacenter/demo-ai4eosc/consul/dns-token: dns-read",
+        "datacenter/demo-ai4eosc/consul/replication-token: replication",
+        "datacenter/demo-ai4eosc/consul/traefik-token: traefik-read",
+        "node/demo-ai4eosc-books/consul/agent-token:  as demo-ai4eosc-books in demo-ai4eosc",
+        "node/old-gateway/consul/agent-token:  as old-gateway in demo-ai4eosc",
+        "node/old-gateway/consul/nomad-token: nomad-client",
+        "node/demo-ai4eosc-server-0/consul/agent-token:  as demo-ai4eosc-server-0 in demo-ai4eosc",
+        "node/demo-ai4eosc-server-0/consul/nomad-token: nomad-client",
+        "node/demo-ai4eosc-traefik/consul/agent-token:  as demo-ai4eosc-traefik in demo-ai4eosc",
+        "node/demo-ai4eosc-traefik/consul/nomad-token: nomad-client",
+        "datacenter/ifca-ai4eosc/consul/dns-token: dns-read",
+        "node/ifca-ai4eosc-server-0/consul/agent-token:  as ifca-ai4eosc-server-0 in ifca-ai4eosc",
+        "node/ifca-ai4eosc-server-0/consul/nomad-token: nomad-server",
+        "node/ifca-ai4eosc-server-1/consul/agent-token:  as ifca-ai4eosc-server-1 in ifca-ai4eosc",
+        "node/ifca-ai4eosc-server-1/consul/nomad-token: nomad-server+nomad-client",
+    ];
+    assert_eq!(listed[..expected.len()], expected);
+    let policies = plan(&varied()).services.consul_policies;
+    for policy in tokens.iter().flat_map(|token| &token.policies) {
+        assert!(policies.contains_key(policy), "{policy}");
+    }
+}
+
+#[test]
+fn each_gateway_has_a_job_and_a_certificate_for_each_parent_domain() {
+    let alone = plan(&samples()).services.gateways;
+    assert_eq!(alone.len(), 1);
+    assert_eq!(alone[0].job_id, "traefik-demo-ai4eosc");
+    let gateways = plan(&varied()).services.gateways;
+    let jobs: Vec<_> = gateways
+        .iter()
+        .map(|gateway| gateway.job_id.as_str())
+        .collect();
+    assert_eq!(
+        jobs,
+        [
+            "traefik-demo-ai4eosc-gateway-1",
+            "traefik-demo-ai4eosc-traefik"
+        ]
+    );
+    assert_eq!(
+        gateways[0].variable,
+        "nomad/jobs/traefik-demo-ai4eosc-gateway-1"
+    );
+    let items = gateways[0]
+        .items()
+        .into_iter()
+        .map(|(name, item)| match item {
+            GatewayItem::Token(secret) => format!("{name}: {secret}"),
+            GatewayItem::Certificate(leaf) => format!("{name}: {}", leaf.dns_names.join(" ")),
+            GatewayItem::PrivateKey(leaf) => format!("{name}: of {}", leaf.dns_names[0]),
+        });
+    let expected = [
+        "cert_ai4eosc: demo-deployments.cloud.ai4eosc.eu *.demo-deployments.cloud.ai4eosc.eu",
+        "cert_imagine: demo-deployments.cloud.imagine-ai.eu *.demo-deployments.cloud.imagine-ai.eu",
+        "consul_token: datacenter/demo-ai4eosc/consul/traefik-token",
+        "key_ai4eosc: of demo-deployments.cloud.ai4eosc.eu",
+        "key_imagine: of demo-deployments.cloud.imagine-ai.eu",
+    ];
+    assert_eq!(items.collect::<Vec<_>>(), expected);
+}
