@@ -115,8 +115,8 @@ fn site(
     (name(datacenter), site)
 }
 
-/// What the Rust below and the tests beside it find their fixtures under.
-pub(crate) fn fixtures() -> PathBuf {
+/// The folder of recorded and handwritten files that tests compare with.
+fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures")
 }
 

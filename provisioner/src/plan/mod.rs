@@ -38,7 +38,7 @@ pub use contexts::{
 pub use file::{Access, Authority, Content, Leaf, OnChange, PlannedFile, Service, Wave};
 pub use host::{Account, Agents, Directory, HostPlan, Login, Package, Program, Unit};
 pub use secret::{Secret, SecretKind};
-pub use services::{ConsulToken, Gateway, GatewayItem, Services};
+pub use services::{ConsulToken, Gateway, Services};
 
 /// What every host and the federation should have.
 #[derive(Debug, Clone, PartialEq, Eq)]

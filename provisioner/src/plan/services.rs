@@ -67,37 +67,6 @@ pub struct Gateway {
     pub consul_token: Secret,
 }
 
-/// What one item of a gateway's Nomad variable holds.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum GatewayItem {
-    /// A token.
-    Token(Secret),
-    /// A certificate with its issuers, in PEM.
-    Certificate(Leaf),
-    /// The private key of the certificate, in PEM.
-    PrivateKey(Leaf),
-}
-
-impl Gateway {
-    /// The items of the job's variable, by the names that its templates use.
-    pub fn items(&self) -> BTreeMap<String, GatewayItem> {
-        let token = (
-            "consul_token".to_owned(),
-            GatewayItem::Token(self.consul_token.clone()),
-        );
-        let pairs = self.certificates.iter().flat_map(|(name, leaf)| {
-            [
-                (
-                    format!("cert_{name}"),
-                    GatewayItem::Certificate(leaf.clone()),
-                ),
-                (format!("key_{name}"), GatewayItem::PrivateKey(leaf.clone())),
-            ]
-        });
-        std::iter::once(token).chain(pairs).collect()
-    }
-}
-
 /// Plans the policies, tokens, namespaces and gateways of a federation.
 pub(super) fn services(inventory: &Inventory) -> Services {
     let consul = ConsulPolicy::ALL.map(|policy| (policy.name(), Template::ConsulPolicy(policy)));

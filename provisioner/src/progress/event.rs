@@ -71,11 +71,8 @@ pub enum Event {
         check: String,
         /// Of what: a node, or a name.
         subject: String,
-        /// Why it failed; absent when it passed.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        failure: Option<String>,
-        /// What was seen.
-        detail: String,
+        /// What came of it.
+        verdict: Verdict,
     },
     /// The run is over.
     RunDone {
@@ -90,6 +87,18 @@ pub enum Event {
         /// What to do next.
         next: Option<String>,
     },
+}
+
+/// What came of a check.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case", tag = "verdict", content = "detail")]
+pub enum Verdict {
+    /// It passed, and what was seen.
+    Passed(String),
+    /// It failed, and why.
+    Failed(String),
+    /// It was not tried, since what it needs has failed.
+    NotTried(String),
 }
 
 /// What came of a host.

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
-use crate::progress::{Event, Listener, Outcome, complain, show};
+use crate::progress::{Event, Listener, Outcome, Verdict, complain, show};
 
 /// Shows events to people.
 #[derive(Debug)]
@@ -113,6 +113,18 @@ impl Human {
         self.above(&text);
     }
 
+    fn checked(&self, check: &str, subject: &str, verdict: &Verdict) -> String {
+        let (colour, mark, detail) = match verdict {
+            Verdict::Passed(seen) => ("32", "ok", seen),
+            Verdict::Failed(why) => ("31", "failed", why),
+            Verdict::NotTried(why) => ("33", "not tried", why),
+        };
+        format!(
+            "{}  {check:<13} {subject}: {detail}\n",
+            self.paint(colour, &format!("{mark:<9}"))
+        )
+    }
+
     fn paint(&self, colour: &str, text: &str) -> String {
         if self.colours {
             format!("\u{1b}[{colour}m{text}\u{1b}[0m")
@@ -135,7 +147,11 @@ impl Human {
         let tenths = milliseconds % 1000 / 100;
         let mut text = String::new();
         for (name, why) in failed {
-            text.push_str(&format!("{} {name}: {why}\n", self.paint("31", "failed")));
+            text.push_str(&format!(
+                "{} {name}: {}\n",
+                self.paint("31", "failed"),
+                why.lines().next().unwrap_or_default()
+            ));
         }
         let hosts = if failed.is_empty() {
             String::new()
@@ -176,24 +192,8 @@ impl Listener for Human {
             Event::Checked {
                 check,
                 subject,
-                failure,
-                detail,
-            } => {
-                let mark = if failure.is_some() {
-                    self.paint("31", "failed")
-                } else {
-                    self.paint("32", "ok")
-                };
-                let why = failure.map(|why| format!(": {why}")).unwrap_or_default();
-                self.above(&format!(
-                    "{mark:<6} {check} {subject}{why}{}\n",
-                    if detail.is_empty() {
-                        detail
-                    } else {
-                        format!("  ({detail})")
-                    }
-                ));
-            }
+                verdict,
+            } => self.above(&self.checked(&check, &subject, &verdict)),
             Event::RunDone {
                 changes,
                 failed,

@@ -9,7 +9,7 @@ mod json;
 
 use std::io::IsTerminal as _;
 
-pub use event::{Event, Outcome};
+pub use event::{Event, Outcome, Verdict};
 
 /// Takes events from many threads.
 pub trait Listener: Sync {

@@ -74,4 +74,16 @@ mod tests {
             );
         }
     }
+    #[test]
+    fn a_throwaway_value_has_the_form_of_a_real_one() {
+        let uuid = throwaway(SecretKind::Uuid);
+        assert!(uuid.split('-').map(str::len).eq([8, 4, 4, 4, 12]), "{uuid}");
+        let key = throwaway(SecretKind::Key32);
+        assert_eq!(
+            key.trim_end_matches('=').len(),
+            43,
+            "32 bytes in base64: {key}"
+        );
+        assert_eq!(key.len(), 44, "{key}");
+    }
 }

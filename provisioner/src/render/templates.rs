@@ -95,9 +95,11 @@ impl Engine {
     pub(super) fn text(&self, template: &Template) -> Result<String, RenderError> {
         let name = template.name();
         let context = Context::from_serialize(template).map_err(|error| located(name, error))?;
-        self.0
-            .render(name, &context)
-            .map_err(|error| located(name, error))
+        let rendered = self.0.render(name, &context);
+        let mut text = rendered.map_err(|error| located(name, error))?;
+        // Many thousand texts wait together: what each reserved and did not use adds up.
+        text.shrink_to_fit();
+        Ok(text)
     }
 }
 

@@ -22,6 +22,7 @@ pub(super) fn probe(id: &str, node_id: &str, image: &str) -> Value {
                 "Name": "probe",
                 "Driver": "docker",
                 "Config": { "image": image, "command": "/bin/sh", "args": ["-c", "echo atoll"] },
+                "LogConfig": { "MaxFiles": 1, "MaxFileSizeMB": 1 },
                 "Resources": { "CPU": 20, "MemoryMB": 16 },
             }],
         }],

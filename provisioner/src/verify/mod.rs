@@ -28,7 +28,7 @@ use federation::nomad;
 
 use crate::host::{ApiError, Endpoint, Identity, Session};
 use crate::plan::{Content, HostPlan, NomadClient, Plan, Secret, Template};
-use crate::progress::{Event, Listener};
+use crate::progress::{Event, Listener, Verdict};
 use crate::secrets::Store;
 
 /// What is proved, and how it is reached.
@@ -157,6 +157,8 @@ impl Verifier<'_> {
         told.tell("consul-agent", node, agent);
         if has_agent {
             told.tell("token", node, links::tokens(session, self.store, host));
+        } else {
+            told.not_tried("token", node, "the node has no Consul agent to ask");
         }
         told.tell(
             "metadata",
@@ -176,22 +178,41 @@ struct Told<'a> {
 
 impl Told<'_> {
     fn tell(&mut self, check: &str, subject: &str, answer: Answer) {
-        let (detail, failure) = match answer {
-            Ok(detail) => (detail, None),
-            Err(why) => (String::new(), Some(why)),
+        let verdict = match answer {
+            Ok(seen) => Verdict::Passed(seen),
+            Err(why) => {
+                let why = one_line(&why);
+                self.failures
+                    .push((format!("{check} {subject}"), why.clone()));
+                self.broken.insert(subject.to_owned());
+                Verdict::Failed(why)
+            }
         };
-        if let Some(why) = &failure {
-            self.failures
-                .push((format!("{check} {subject}"), why.clone()));
-            self.broken.insert(subject.to_owned());
-        }
+        self.event(check, subject, verdict);
+    }
+
+    /// A check that needs what has failed is not blamed for it.
+    fn not_tried(&self, check: &str, subject: &str, why: &str) {
+        self.event(check, subject, Verdict::NotTried(why.to_owned()));
+    }
+
+    fn event(&self, check: &str, subject: &str, verdict: Verdict) {
+        let (check, subject) = (check.to_owned(), subject.to_owned());
         self.verifier.listener.tell(Event::Checked {
-            check: check.to_owned(),
-            subject: subject.to_owned(),
-            failure,
-            detail,
+            check,
+            subject,
+            verdict,
         });
     }
+}
+
+/// Nomad writes its errors over several lines, as a list.
+fn one_line(text: &str) -> String {
+    let lines = text
+        .lines()
+        .map(|line| line.trim().trim_start_matches("* "))
+        .filter(|line| !line.is_empty());
+    lines.collect::<Vec<_>>().join(" ")
 }
 
 fn client_context(host: &HostPlan) -> Option<&NomadClient> {

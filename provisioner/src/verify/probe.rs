@@ -6,7 +6,7 @@ use std::time::Duration;
 use federation::nomad;
 
 use crate::host::Endpoint;
-use crate::plan::HostPlan;
+
 use crate::progress::Event;
 use crate::verify::{Answer, Told, Verifier, jobs, wait::wait};
 

@@ -85,11 +85,25 @@ impl Verifier<'_> {
         else {
             return;
         };
+        let unready = (self.workers())
+            .filter(|(host, _)| &host.datacenter == datacenter)
+            .all(|(host, _)| told.broken.contains(host.node.as_str()));
+        let blocked = if unready {
+            Some("no client of the site is ready")
+        } else if told.broken.contains(gateway.node.as_str()) {
+            Some("the gateway does not work")
+        } else {
+            None
+        };
         for namespace in &client.namespaces {
             let Some(parent) = self.plan.services.domains.get(namespace) else {
                 continue;
             };
             let subject = format!("{namespace}.{datacenter}");
+            if let Some(why) = blocked {
+                told.not_tried("route", &subject, why);
+                continue;
+            }
             self.listener.tell(Event::Federation {
                 doing: format!("proving the route of {subject}"),
             });

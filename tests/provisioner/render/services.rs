@@ -1,9 +1,10 @@
 //! What the APIs of Consul and Nomad are given.
 
-use provisioner::plan::{GatewayItem, plan};
+use provisioner::inventory::Vo;
+use provisioner::plan::plan;
 
 use super::varied;
-use crate::golden::samples;
+use crate::golden::{name, samples};
 
 #[test]
 fn each_token_may_do_what_its_holder_does() {
@@ -66,20 +67,31 @@ fn each_gateway_has_a_job_and_a_certificate_for_each_parent_domain() {
         gateways[0].variable,
         "nomad/jobs/traefik-demo-ai4eosc-gateway-1"
     );
-    let items = gateways[0]
-        .items()
-        .into_iter()
-        .map(|(name, item)| match item {
-            GatewayItem::Token(secret) => format!("{name}: {secret}"),
-            GatewayItem::Certificate(leaf) => format!("{name}: {}", leaf.dns_names.join(" ")),
-            GatewayItem::PrivateKey(leaf) => format!("{name}: of {}", leaf.dns_names[0]),
-        });
+    let certificates = gateways[0].certificates.iter();
+    let zones = certificates.map(|(name, leaf)| format!("{name}: {}", leaf.dns_names.join(" ")));
     let expected = [
-        "cert_ai4eosc: demo-deployments.cloud.ai4eosc.eu *.demo-deployments.cloud.ai4eosc.eu",
-        "cert_imagine: demo-deployments.cloud.imagine-ai.eu *.demo-deployments.cloud.imagine-ai.eu",
-        "consul_token: datacenter/demo-ai4eosc/consul/traefik-token",
-        "key_ai4eosc: of demo-deployments.cloud.ai4eosc.eu",
-        "key_imagine: of demo-deployments.cloud.imagine-ai.eu",
+        "ai4eosc: demo-deployments.cloud.ai4eosc.eu *.demo-deployments.cloud.ai4eosc.eu",
+        "imagine: demo-deployments.cloud.imagine-ai.eu *.demo-deployments.cloud.imagine-ai.eu",
     ];
-    assert_eq!(items.collect::<Vec<_>>(), expected);
+    assert_eq!(zones.collect::<Vec<_>>(), expected);
+}
+
+/// Namespaces that differ only by what an item's name cannot hold keep certificates of their own.
+#[test]
+fn the_names_of_certificates_do_not_collide() {
+    let mut inventory = samples();
+    let vos = [("vo.a.eu", "a-b", "one.eu"), ("vo.b.eu", "a_b", "two.eu")];
+    for (vo, namespace, domain) in vos {
+        let (namespace, domain) = (name(namespace), name(domain));
+        inventory
+            .federation
+            .vos
+            .insert(name(vo), Vo { namespace, domain });
+    }
+    let demo = inventory.sites.get_mut(&name("demo-ai4eosc")).unwrap();
+    demo.vos = vos.map(|(vo, _, _)| name(vo)).into();
+    let gateway = plan(&inventory).services.gateways.remove(0);
+    let names: Vec<_> = gateway.certificates.keys().map(String::as_str).collect();
+    assert_eq!(names, ["a_b", "a_b_"]);
+    assert_eq!(gateway.certificates["a_b"].dns_names[0], "demo-one.eu");
 }
