@@ -1,1 +1,15 @@
-//! x
+//! What `atoll` is held to from outside: inventories, rendered files, secrets, and its own design.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot go on has failed"
+)]
+
+mod direction;
+mod golden;
+mod inventory;
+mod pki;
+mod render;
+mod secrets;
+mod templates;

@@ -292,7 +292,7 @@ fn unit_changes(unit: Unit, found: &Facts) -> Vec<Change> {
             wave: unit.wave,
             what,
             effect: OnChange::Nothing,
-        })
+        });
     };
     if !there.enabled {
         push(What::Enable(unit.service));

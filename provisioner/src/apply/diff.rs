@@ -1,5 +1,7 @@
 //! The unified diff of a file, with every secret shown as its fingerprint.
 
+use std::fmt::Write as _;
+
 use similar::TextDiff;
 
 use crate::apply::wanted::{WantedFile, Wish};
@@ -37,7 +39,7 @@ fn masked(text: &str, store: &Store) -> String {
                 .map_or(0, char::len_utf8);
         let (word, rest) = part.split_at(end);
         if looks_secret(word) {
-            masked.push_str(&format!("<secret {}>", store.fingerprint(word)));
+            let _ = write!(masked, "<secret {}>", store.fingerprint(word));
         } else {
             masked.push_str(word);
         }

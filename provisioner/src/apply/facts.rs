@@ -7,11 +7,11 @@ use crate::apply::manifest::Manifest;
 use crate::plan::Service;
 
 /// Where the programs' digests are noted on a host, checked once at their installation.
-pub const PROGRAMS: &str = "/var/lib/atoll/programs";
+pub(super) const PROGRAMS: &str = "/var/lib/atoll/programs";
 /// Where a run leaves what it has put in place.
-pub const MANIFEST: &str = "/var/lib/atoll/manifest.json";
+pub(super) const MANIFEST: &str = "/var/lib/atoll/manifest.json";
 /// Where a Nomad client keeps the ID with which it is registered.
-pub const NOMAD_CLIENT_ID: &str = "/opt/nomad/client/client-id";
+pub(super) const NOMAD_CLIENT_ID: &str = "/opt/nomad/client/client-id";
 /// Where Docker keeps the configuration of each image, by image ID.
 const DOCKER_IMAGES: &str = "/var/lib/docker/image/overlay2/imagedb/content/sha256";
 
@@ -187,8 +187,8 @@ pub fn read(answer: &str) -> Result<Facts, FactsError> {
     let mut take = |name: &str| sections.remove(name).unwrap_or_default();
     let system = take("system");
     let mut lines = system.lines();
-    facts.system = lines.next().unwrap_or_default().to_owned();
-    facts.architecture = lines.next().unwrap_or_default().to_owned();
+    lines.next().unwrap_or_default().clone_into(&mut facts.system);
+    lines.next().unwrap_or_default().clone_into(&mut facts.architecture);
     facts.accounts = take("accounts").lines().map(str::to_owned).collect();
     facts.paths = take("paths").lines().filter_map(path_fact).collect();
     facts.digests = take("digests").lines().filter_map(digest_line).collect();

@@ -22,7 +22,7 @@ const PAUSE: Duration = Duration::from_millis(250);
 
 /// What must be true before a wave is kept.
 #[derive(Clone)]
-pub struct Health {
+pub(super) struct Health {
     /// Which wave.
     pub wave: Wave,
     /// How many servers of the wave's kind must be peers.
@@ -71,7 +71,7 @@ pub fn operator_identity(store: &Store, now: Timestamp) -> Result<Identity, Want
 
 impl Health {
     /// The tokens that a store knows. Whether ACLs know them too is found out by asking.
-    pub fn with_tokens(mut self, store: &Store) -> Self {
+    pub(super) fn with_tokens(mut self, store: &Store) -> Self {
         self.consul_token = store
             .value(&Secret::ConsulManagementToken)
             .map(str::to_owned);
@@ -85,7 +85,7 @@ impl Health {
     ///
     /// # Errors
     /// When it does not hold in time: what was wanted, and the last answer.
-    pub fn wait(&self, session: &Session, node: &NodeName) -> Result<(), HealthError> {
+    pub(super) fn wait(&self, session: &Session, node: &NodeName) -> Result<(), HealthError> {
         let (what, rule): (_, Rule) = match self.wave {
             Wave::Base | Wave::Services => return Ok(()),
             Wave::ConsulServers => (

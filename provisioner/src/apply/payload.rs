@@ -74,7 +74,7 @@ impl Read for Payload {
                 None => return Ok(0),
                 Some(Part::Bytes(bytes)) => self.current = Box::new(io::Cursor::new(bytes)),
                 Some(Part::File(path, length)) => {
-                    self.current = Box::new(File::open(path)?.take(length))
+                    self.current = Box::new(File::open(path)?.take(length));
                 }
             }
         }

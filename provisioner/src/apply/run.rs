@@ -90,7 +90,7 @@ impl Run<'_, '_> {
                 return;
             }
             let lost_server = self.wave(wave);
-            let step = if lost_server {
+            let outcome = if lost_server {
                 Err("a server failed, and what comes next needs it".to_owned())
             } else if services_changed {
                 self.services(wave, &digest)
@@ -98,7 +98,7 @@ impl Run<'_, '_> {
             } else {
                 Ok(())
             };
-            if let Err(error) = step {
+            if let Err(error) = outcome {
                 self.applied.failed.insert("federation".to_owned(), error);
                 return;
             }

@@ -17,7 +17,7 @@ const PRELUDE: &str = include_str!("script.sh");
 /// Where a host keeps what is being staged.
 const STAGE: &str = "/var/lib/atoll/stage";
 /// Where a Nomad client looks for the token that introduces it.
-pub const INTRODUCTION: &str = "/opt/nomad/client/intro_token.jwt";
+pub(super) const INTRODUCTION: &str = "/opt/nomad/client/intro_token.jwt";
 
 /// One wave of one host: what to upload and what to run.
 #[derive(Clone, PartialEq, Eq)]
@@ -251,7 +251,7 @@ impl Writer<'_> {
     fn put(&mut self, what: &What) {
         match what {
             What::CreateFile(path) | What::ReplaceFile(path) | What::Issue { path, .. } => {
-                self.file("file", path)
+                self.file("file", path);
             }
             What::ChangeAccess(path) => self.file("access", path),
             What::RemoveFile(path) => self.call(&["remove", path]),

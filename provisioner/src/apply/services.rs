@@ -3,6 +3,7 @@
 //! Each step asks first and writes only what differs, so it can be repeated.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use federation::{consul, nomad};
 use jiff::Timestamp;
@@ -87,7 +88,7 @@ pub fn services_digest(plan: &Plan, rendered: &Rendered, store: &Store) -> Strin
     let mut text = format!("{:?}\n{:?}\n", plan.services.namespaces, rendered.services);
     for token in &plan.services.consul_tokens {
         let value = store.value(&token.secret).unwrap_or_default();
-        text.push_str(&format!("{token:?} {}\n", digest_of(value.as_bytes())));
+        let _ = writeln!(text, "{token:?} {}", digest_of(value.as_bytes()));
     }
     digest_of(text.as_bytes())
 }
@@ -307,12 +308,11 @@ impl Services<'_> {
                         Verdict::Good { .. }
                     )
                 });
-            let (certificate, key) = match kept {
-                Some((certificate, key)) => (certificate.clone(), key.clone()),
-                None => {
-                    let issued = pki::issue(authority, leaf, self.now)?;
-                    (issued.certificate_pem, issued.key_pem)
-                }
+            let (certificate, key) = if let Some((certificate, key)) = kept {
+                (certificate.clone(), key.clone())
+            } else {
+                let issued = pki::issue(authority, leaf, self.now)?;
+                (issued.certificate_pem, issued.key_pem)
             };
             items.insert(item, certificate);
             items.insert(key_item, key);

@@ -17,7 +17,7 @@ use crate::render::Rendered;
 use crate::secrets::Store;
 
 /// How long a host may take to say what it has.
-const FACTS: Duration = Duration::from_secs(60);
+const FACTS: Duration = Duration::from_mins(1);
 
 /// What is wanted of all hosts, and what it takes to make it concrete.
 pub struct Desired<'a> {

@@ -303,15 +303,12 @@ impl Issuer<'_> {
             .store
             .authority(leaf.authority)
             .ok_or(WantedError::NoAuthority(leaf.authority))?;
-        let reason = match self.present(certificate, key, leaf, &authority.certificate_pem) {
-            None => {
-                let kept = [Some(certificate), key]
-                    .into_iter()
-                    .flatten()
-                    .map(|file| with(file, Wish::Kept));
-                return Ok(kept.collect());
-            }
-            Some(reason) => reason,
+        let Some(reason) = self.present(certificate, key, leaf, &authority.certificate_pem) else {
+            let kept = [Some(certificate), key]
+                .into_iter()
+                .flatten()
+                .map(|file| with(file, Wish::Kept));
+            return Ok(kept.collect());
         };
         let issued = pki::issue(authority, leaf, self.now)?;
         let mut files = vec![with(

@@ -13,13 +13,13 @@ use crate::host::{HostError, Session};
 use crate::progress::{Event, Listener};
 
 /// How long a host may take to unpack what was sent.
-const UNPACK: Duration = Duration::from_secs(300);
+const UNPACK: Duration = Duration::from_mins(5);
 /// How long one step of a script may take: a package or an image, mostly.
-const STEP: Duration = Duration::from_secs(300);
+const STEP: Duration = Duration::from_mins(5);
 
 /// Why a wave failed on a host.
 #[derive(Debug, thiserror::Error)]
-pub enum WaveError {
+pub(super) enum WaveError {
     /// The host is gone.
     #[error(transparent)]
     Host(#[from] HostError),
@@ -92,16 +92,13 @@ fn failure(mut said: Vec<String>, undone: bool) -> WaveError {
     let reason = said
         .pop()
         .unwrap_or_else(|| "the script ended without a word".to_owned());
-    let before: Vec<String> = said.into_iter().rev().take(8).collect();
-    let output: String = before
-        .iter()
-        .rev()
-        .map(|line| format!("\n      {line}"))
+    let from = said.len().saturating_sub(8);
+    let output = said.get(from..).unwrap_or_default();
+    let told: Vec<&str> = std::iter::once(reason.as_str())
+        .chain(output.iter().map(String::as_str))
         .collect();
-    WaveError::Script {
-        reason: format!("{reason}{output}"),
-        undone,
-    }
+    let reason = told.join("\n      ");
+    WaveError::Script { reason, undone }
 }
 
 fn upload(

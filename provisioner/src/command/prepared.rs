@@ -11,7 +11,7 @@ use crate::cli::Target;
 use crate::command::Error;
 use crate::host::{Credentials, KnownHosts};
 use crate::inventory;
-use crate::plan::{self, Plan, Secret};
+use crate::plan::{self, Plan};
 use crate::render::{self, Rendered};
 use crate::secrets::{Identity, Store};
 
@@ -36,7 +36,7 @@ impl Prepared {
         let identity = Identity::from_file(&target.identity)?;
         let mut store = Store::open(&target.inventory, &identity)?;
         store.ensure_authorities(&plan.region, now)?;
-        store.ensure(&secrets(&plan));
+        store.ensure(&plan.secrets().into_iter().collect::<Vec<_>>());
         let known_hosts = target
             .known_hosts
             .clone()
@@ -75,23 +75,6 @@ impl Prepared {
             known_hosts: &self.known_hosts,
         }
     }
-}
-
-/// Every secret that the plan needs.
-fn secrets(plan: &Plan) -> Vec<Secret> {
-    let mut secrets = vec![
-        Secret::ConsulGossipKey,
-        Secret::NomadGossipKey,
-        Secret::ConsulManagementToken,
-        Secret::NomadManagementToken,
-    ];
-    secrets.extend(
-        plan.services
-            .consul_tokens
-            .iter()
-            .map(|token| token.secret.clone()),
-    );
-    secrets
 }
 
 /// The command that repeats a run, for a summary that says what to do next.

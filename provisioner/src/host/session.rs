@@ -16,7 +16,7 @@ use crate::plan::Login;
 /// How long a host may take to accept a connection, and to prove who it is.
 const CONNECT: Duration = Duration::from_secs(10);
 /// How long a host may refuse to take a single byte.
-const STALLED: Duration = Duration::from_secs(60);
+const STALLED: Duration = Duration::from_mins(1);
 /// How long one blocking call of libssh2 waits before it looks around.
 const TICK_MS: u32 = 500;
 
@@ -240,7 +240,7 @@ impl Command {
     pub fn finish(mut self, doing: &str, limit: Duration) -> Result<Output, HostError> {
         let deadline = Instant::now() + limit;
         let (mut stdout, mut stderr) = (self.pending, Vec::new());
-        let mut buffer = [0_u8; 32768];
+        let mut buffer = vec![0_u8; 1 << 15];
         while !self.channel.eof() {
             for (id, sink) in [(0, &mut stdout), (1, &mut stderr)] {
                 match self.channel.stream(id).read(&mut buffer) {

@@ -1,6 +1,7 @@
 //! Events for people: a lane a host on a terminal, plain lines elsewhere.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::io::IsTerminal as _;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -95,20 +96,21 @@ impl Human {
         let mut state = self.state();
         if state.node != node {
             node.clone_into(&mut state.node);
-            text.push_str(&format!("\n{}\n", self.paint("1", node)));
+            let _ = write!(text, "\n{}\n", self.paint("1", node));
         }
         drop(state);
-        text.push_str(&format!(
-            "  {what}  {}\n",
+        let _ = writeln!(
+            text,
+            "  {what}  {}",
             self.paint("2", &format!("({effect})"))
-        ));
+        );
         for line in diff.unwrap_or_default().lines() {
             let colour = match line.bytes().next() {
                 Some(b'+') => "32",
                 Some(b'-') => "31",
                 _ => "2",
             };
-            text.push_str(&format!("      {}\n", self.paint(colour, line)));
+            let _ = writeln!(text, "      {}", self.paint(colour, line));
         }
         self.above(&text);
     }
@@ -147,23 +149,25 @@ impl Human {
         let tenths = milliseconds % 1000 / 100;
         let mut text = String::new();
         for (name, why) in failed {
-            text.push_str(&format!(
-                "{} {name}: {}\n",
+            let _ = writeln!(
+                text,
+                "{} {name}: {}",
                 self.paint("31", "failed"),
                 why.lines().next().unwrap_or_default()
-            ));
+            );
         }
         let hosts = if failed.is_empty() {
             String::new()
         } else {
             format!(", {} failed", failed.len())
         };
-        text.push_str(&format!(
+        let _ = write!(
+            text,
             "\n{changes} change{}{hosts}, {seconds}.{tenths} s\n",
             if changes == 1 { "" } else { "s" }
-        ));
+        );
         if let Some(next) = next {
-            text.push_str(&format!("next: {next}\n"));
+            let _ = writeln!(text, "next: {next}");
         }
         self.above(&text);
     }
@@ -173,7 +177,7 @@ impl Listener for Human {
     fn tell(&self, event: Event) {
         match event {
             Event::RunStarted { run, hosts } => {
-                self.lane(FEDERATION, &format!("run {run} on {hosts} hosts"))
+                self.lane(FEDERATION, &format!("run {run} on {hosts} hosts"));
             }
             Event::Step { node, doing } => self.lane(node.as_str(), &doing),
             Event::Federation { doing } => self.lane(FEDERATION, &doing),
@@ -186,7 +190,7 @@ impl Listener for Human {
                 ..
             } => self.change(node.as_str(), &what, &effect, diff.as_deref()),
             Event::WaveStarted { wave, nodes } => {
-                self.lane(FEDERATION, &format!("wave {wave}: {} hosts", nodes.len()))
+                self.lane(FEDERATION, &format!("wave {wave}: {} hosts", nodes.len()));
             }
             Event::HostDone { node, outcome } => self.close(node.as_str(), &told(&outcome)),
             Event::Checked {

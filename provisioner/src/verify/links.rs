@@ -75,7 +75,7 @@ pub(super) fn metadata(
     let namespaces: Vec<&str> = client
         .namespaces
         .iter()
-        .map(|namespace| namespace.as_str())
+        .map(federation::names::NamespaceName::as_str)
         .collect();
     let wanted: BTreeMap<&str, String> = [
         ("type", client.kind.to_owned()),

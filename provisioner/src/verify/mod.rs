@@ -94,7 +94,7 @@ impl Verifier<'_> {
         }
         for gateway in &self.plan.services.gateways {
             let (traefik, certificate) =
-                (self.traefik(&nomad, gateway), self.certificates(gateway));
+                (Self::traefik(&nomad, gateway), self.certificates(gateway));
             let subject = gateway.node.as_str();
             told.tell("traefik", subject, traefik);
             told.tell("certificate", subject, certificate);
@@ -108,14 +108,12 @@ impl Verifier<'_> {
 
     /// A Nomad server that was reached.
     fn server(&self) -> Option<&Session> {
-        let servers = self
+        let mut servers = self
             .plan
             .hosts
             .values()
             .filter(|host| host.agents.nomad_server);
-        servers
-            .filter_map(|host| self.sessions.get(&host.node))
-            .next()
+        servers.find_map(|host| self.sessions.get(&host.node))
     }
 
     fn datacenters(&self) -> BTreeSet<DatacenterName> {

@@ -23,7 +23,7 @@ const LIMIT: Duration = Duration::from_secs(90);
 
 impl Verifier<'_> {
     /// The gateway's job runs, and Traefik answers on its address.
-    pub(super) fn traefik(&self, nomad: &Endpoint, gateway: &Gateway) -> Answer {
+    pub(super) fn traefik(nomad: &Endpoint, gateway: &Gateway) -> Answer {
         let id = &gateway.job_id;
         let job = nomad
             .ask(&nomad::job(id, "default"))
