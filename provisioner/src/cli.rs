@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 use crate::progress::Format;
@@ -84,6 +84,9 @@ pub enum Command {
         /// The inventory and how to reach its hosts.
         #[command(flatten)]
         target: Target,
+        /// Leave the users' jobs running whose routes answered, to look at them.
+        #[arg(long)]
+        keep: bool,
     },
     /// Programs, packages and images for hosts.
     #[command(subcommand)]
@@ -91,6 +94,9 @@ pub enum Command {
     /// The operator's secrets.
     #[command(subcommand)]
     Secrets(Secrets),
+    /// The federation's own certificate authorities.
+    #[command(subcommand)]
+    Certs(Certs),
     /// Print completions for a shell.
     Completion {
         /// Which shell.
@@ -113,6 +119,10 @@ pub struct Target {
     /// The hosts' keys; `known_hosts` in the inventory folder when absent.
     #[arg(long, value_name = "FILE")]
     pub known_hosts: Option<PathBuf>,
+    /// Compare also what is usually trusted: the digests of programs, and what was set through
+    /// the APIs of Consul and Nomad.
+    #[arg(long)]
+    pub deep: bool,
 }
 
 /// What can be done with artifacts.
@@ -137,4 +147,32 @@ pub enum Secrets {
         /// The file to make; readable by you alone, never overwritten.
         file: PathBuf,
     },
+}
+
+/// What can be done with certificates.
+#[derive(Debug, Subcommand)]
+pub enum Certs {
+    /// Print the certificate of an authority, in PEM. It is public.
+    Authority {
+        /// Which one.
+        #[arg(value_enum)]
+        which: WhichAuthority,
+        /// The inventory folder.
+        #[arg(default_value = ".")]
+        inventory: PathBuf,
+        /// The age identity that opens the operator's secrets.
+        #[arg(long, env = "ATOLL_IDENTITY_FILE", value_name = "FILE")]
+        identity: PathBuf,
+    },
+}
+
+/// A certificate authority of the federation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum WhichAuthority {
+    /// Signs Consul servers.
+    Consul,
+    /// Signs Nomad agents and the callers of Nomad's API.
+    Nomad,
+    /// Signs gateways that have no public certificate.
+    Atoll,
 }

@@ -167,15 +167,16 @@ fn program_changes(program: &WantedProgram, wanted: &Wanted, found: &Facts) -> V
     changes
 }
 
-/// A program is the pinned one if nobody has touched the file since its digest was checked.
+/// A program is the pinned one if nobody has touched the file since its digest was
+/// checked, or if its digest was asked for and is right.
 fn is_trusted(program: &WantedProgram, found: &Facts) -> bool {
     let path = program.path();
-    match (found.programs.get(&path), found.paths.get(&path)) {
-        (Some(noted), Some(there)) => {
-            noted.digest == program.artifact.digest && noted.identity == there.identity
-        }
+    let digest = &program.artifact.digest;
+    let untouched = match (found.programs.get(&path), found.paths.get(&path)) {
+        (Some(noted), Some(there)) => &noted.digest == digest && noted.identity == there.identity,
         _ => false,
-    }
+    };
+    untouched && found.digests.get(&path).is_none_or(|asked| asked == digest)
 }
 
 fn file_changes(file: &WantedFile, found: &Facts) -> Vec<Change> {

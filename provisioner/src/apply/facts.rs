@@ -187,8 +187,14 @@ pub fn read(answer: &str) -> Result<Facts, FactsError> {
     let mut take = |name: &str| sections.remove(name).unwrap_or_default();
     let system = take("system");
     let mut lines = system.lines();
-    lines.next().unwrap_or_default().clone_into(&mut facts.system);
-    lines.next().unwrap_or_default().clone_into(&mut facts.architecture);
+    lines
+        .next()
+        .unwrap_or_default()
+        .clone_into(&mut facts.system);
+    lines
+        .next()
+        .unwrap_or_default()
+        .clone_into(&mut facts.architecture);
     facts.accounts = take("accounts").lines().map(str::to_owned).collect();
     facts.paths = take("paths").lines().filter_map(path_fact).collect();
     facts.digests = take("digests").lines().filter_map(digest_line).collect();

@@ -83,7 +83,8 @@ impl Run<'_, '_> {
         let digest = services_digest(self.desired.plan, self.desired.rendered, self.desired.store);
         let services_changed = keeper(self.desired.plan)
             .and_then(|node| self.manifests.get(node))
-            .is_none_or(|manifest| manifest.services.as_ref() != Some(&digest));
+            .is_none_or(|manifest| manifest.services.as_ref() != Some(&digest))
+            || self.desired.deep;
         for wave in Wave::ALL {
             if stop.load(Ordering::Relaxed) {
                 self.applied.stopped = true;
@@ -329,6 +330,9 @@ impl Run<'_, '_> {
             return Ok(());
         };
         let mut manifest = self.manifests.get(keeper).cloned().unwrap_or_default();
+        if manifest.services.as_deref() == Some(digest) {
+            return Ok(());
+        }
         manifest.services = Some(digest.to_owned());
         let batch = Batch::note(self.name, &manifest);
         let member = self.members.get(keeper).ok_or(ServicesError::NoServer)?;

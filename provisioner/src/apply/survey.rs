@@ -31,6 +31,8 @@ pub struct Desired<'a> {
     pub lock: &'a Lock,
     /// The time, for certificates.
     pub now: Timestamp,
+    /// Whether to compare also what is usually trusted.
+    pub deep: bool,
 }
 
 /// How hosts are reached.
@@ -127,7 +129,7 @@ fn member<'a>(
         node: host.node.clone(),
         doing: "comparing".to_owned(),
     });
-    let facts = ask(&session, host, &script(&query(host, files)))?;
+    let facts = ask(&session, host, &script(&query(host, files, desired.deep)))?;
     let wanted = wanted(
         host,
         files,
@@ -169,7 +171,11 @@ impl Member<'_> {
             .hosts
             .get(&self.plan.node)
             .map_or(&[][..], Vec::as_slice);
-        self.facts = ask(&self.session, self.plan, &script(&query(self.plan, files)))?;
+        self.facts = ask(
+            &self.session,
+            self.plan,
+            &script(&query(self.plan, files, desired.deep)),
+        )?;
         self.wanted = wanted(
             self.plan,
             files,

@@ -143,24 +143,28 @@ impl WantedProgram {
 }
 
 /// What to ask a host for, to compare it with its plan.
-pub fn query(host: &HostPlan, files: &[RenderedFile]) -> Query {
+///
+/// `deep` asks for the digests of programs too, which otherwise are trusted by inode, size and change time.
+pub fn query(host: &HostPlan, files: &[RenderedFile], deep: bool) -> Query {
     let mut paths: BTreeSet<String> = host
         .directories
         .iter()
         .map(|directory| directory.path.to_owned())
         .collect();
     paths.extend(files.iter().map(|file| file.path.clone()));
+    let mut digests: BTreeSet<String> = files.iter().map(|file| file.path.clone()).collect();
     for program in &host.programs {
-        paths.insert(format!(
-            "/opt/atoll/{0}/{1}/{0}",
-            program.product, program.version
-        ));
+        let path = format!("/opt/atoll/{0}/{1}/{0}", program.product, program.version);
+        if deep {
+            digests.insert(path.clone());
+        }
+        paths.insert(path);
         paths.insert(format!("/usr/local/bin/{}", program.product));
     }
     paths.insert(NOMAD_CLIENT_ID.to_owned());
     Query {
         paths,
-        digests: files.iter().map(|file| file.path.clone()).collect(),
+        digests,
         certificates: files
             .iter()
             .filter(|file| matches!(file.body, Body::Certificate(_)))

@@ -2,6 +2,7 @@
 
 mod apply;
 mod artifacts;
+mod certs;
 mod check;
 mod interrupt;
 mod plan;
@@ -42,8 +43,9 @@ pub fn run(cli: Cli) -> Result<Ended, Error> {
             artifacts,
             yes,
         } => apply::run(&target, artifacts.as_deref(), yes, listener.as_ref()),
-        Command::Verify { target } => verify::run(&target, listener.as_ref()),
+        Command::Verify { target, keep } => verify::run(&target, keep, listener.as_ref()),
         Command::Artifacts(what) => artifacts::run(&what),
+        Command::Certs(what) => certs::run(&what),
         Command::Secrets(what) => secrets::run(&what),
         Command::Completion { shell } => {
             let mut text = Vec::new();

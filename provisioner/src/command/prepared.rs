@@ -22,6 +22,7 @@ pub(super) struct Prepared {
     pub(super) store: Store,
     pub(super) lock: Lock,
     pub(super) now: Timestamp,
+    deep: bool,
     credentials: Credentials,
     known_hosts: KnownHosts,
 }
@@ -51,6 +52,7 @@ impl Prepared {
             rendered,
             store,
             now,
+            deep: target.deep,
         })
     }
 
@@ -66,6 +68,7 @@ impl Prepared {
             store: &self.store,
             lock: &self.lock,
             now: self.now,
+            deep: self.deep,
         }
     }
 

@@ -14,7 +14,7 @@ use crate::host::Session;
 use crate::progress::{Event, Listener, Outcome};
 use crate::verify::Verifier;
 
-pub(super) fn run(target: &Target, listener: &dyn Listener) -> Result<Ended, Error> {
+pub(super) fn run(target: &Target, keep: bool, listener: &dyn Listener) -> Result<Ended, Error> {
     let started = Instant::now();
     let prepared = Prepared::new(target)?;
     let run = prepared.run_name();
@@ -31,6 +31,7 @@ pub(super) fn run(target: &Target, listener: &dyn Listener) -> Result<Ended, Err
         sessions: &sessions,
         run: &run,
         stop: &stop,
+        keep,
         listener,
     };
     failed.extend(verifier.verify()?);

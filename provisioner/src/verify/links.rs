@@ -45,7 +45,7 @@ pub(super) fn tokens(session: &Session, store: &Store, host: &HostPlan) -> Answe
             .value(&secret)
             .ok_or_else(|| format!("the operator's store has no {secret}"))?;
         let known = session.consul(Some(value)).ask(&consul::own_token());
-        known.map_err(|error| format!("Consul does not accept the token of the {holder}: {error}; `atoll apply` sets it again"))?;
+        known.map_err(|error| format!("Consul does not accept the token of the {holder}: {error}; `atoll apply --deep` sets it again"))?;
     }
     let registered = session
         .consul(store.value(&Secret::ConsulManagementToken))

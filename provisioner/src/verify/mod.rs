@@ -45,6 +45,8 @@ pub struct Verifier<'a> {
     pub run: &'a str,
     /// Set when the operator wants an end: jobs are purged first.
     pub stop: &'a AtomicBool,
+    /// Whether users' jobs whose routes answered are left running.
+    pub keep: bool,
     /// Who is told.
     pub listener: &'a dyn Listener,
 }

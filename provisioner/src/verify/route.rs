@@ -28,7 +28,8 @@ impl Verifier<'_> {
         let job = nomad
             .ask(&nomad::job(id, "default"))
             .map_err(|error| error.to_string())?;
-        let job = job.ok_or_else(|| format!("Nomad has no job {id}; `atoll apply` starts it"))?;
+        let job =
+            job.ok_or_else(|| format!("Nomad has no job {id}; `atoll apply --deep` starts it"))?;
         let allocations = nomad
             .ask(&nomad::allocations(id, "default"))
             .map_err(|error| error.to_string())?;
@@ -118,7 +119,12 @@ impl Verifier<'_> {
         gateway: &Gateway,
         (namespace, parent, domain): (&NamespaceName, &DomainName, &str),
     ) -> Answer {
-        let id = format!("atoll-verify-{}", self.run.to_ascii_lowercase());
+        // Two routers of one name would make Traefik drop both, so the namespace is in it.
+        let run = self.run.to_ascii_lowercase();
+        let id = format!(
+            "atoll-verify-{}-{run}",
+            namespace.as_str().to_ascii_lowercase().replace('_', "-")
+        );
         let word = format!("{id}-answers");
         let job = jobs::route(&jobs::Route {
             id: &id,
@@ -142,7 +148,9 @@ impl Verifier<'_> {
                 }
             })
         });
-        let _ = nomad.ask(&nomad::purge_job(&id, namespace.as_str()));
+        if answer.is_err() || !self.keep {
+            let _ = nomad.ask(&nomad::purge_job(&id, namespace.as_str()));
+        }
         answer
     }
 
