@@ -4,7 +4,8 @@
 
 LOG=$STATE/suite.log
 
-wrong() { say "$*"; return 1; }
+# Ends the case.
+wrong() { say "$*"; exit 1; }
 
 # expect STATUS COMMAND...: runs it, keeps what it says in $LOG.
 expect() {

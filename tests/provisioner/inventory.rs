@@ -473,6 +473,9 @@ const BROKEN_RULES: &[(&[Edit], &[&str])] = &[
     (&[(ONE, "[gateway]", "[gateway, consul-server]"), (ONE, "[client]", "[consul-server]"), (TWO, "[consul-server]", "[consul-server, client, gateway]"), (ONE, "13 }", "13 }\n  wn-1: { roles: [consul-server], address: 192.0.2.14 }")],
      &["sites/one.yaml:9:19: warning: hosts.wn-1.roles[0]: 4 Consul servers tolerate 1 loss, as 3 do; add one or leave one out",
       "sites/two.yaml:7:22: warning: hosts.server-0.roles: a gateway takes no users' jobs, so the role `client` has no effect; make another host the client"]),
+    (&[(ONE, "[gateway]", "[gateway, nomad-server]")],
+     &["sites/one.yaml:7:23: hosts.gateway-0.roles: a Nomad server cannot be a Nomad client as well: nobody could introduce it; make another host the client or gateway",
+       "sites/one.yaml:7:33: warning: hosts.gateway-0.roles[1]: 2 Nomad servers tolerate 0 losses, as 1 does; add one or leave one out"]),
     // VOs.
     (&[(TWO, "vos: [vo.example.org]", "vos: [vo.example.com]")],
      &["sites/two.yaml:5:7: vos[0]: federation.yaml has no VO `vo.example.com`; correct the name, or add it there under `vos`"]),

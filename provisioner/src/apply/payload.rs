@@ -28,7 +28,7 @@ pub(super) fn payload(batch: &Batch, folder: Option<&Path>) -> Result<Payload, A
         parts.push(Part::Bytes(member(path, text.as_bytes())));
     }
     for artifact in &batch.artifacts {
-        let folder = folder.ok_or_else(|| ArtifactError::NotPinned {
+        let folder = folder.ok_or_else(|| ArtifactError::NoFolder {
             wanted: artifact.path.clone(),
         })?;
         let path = artifacts::verify(folder, artifact)?;

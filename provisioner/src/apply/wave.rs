@@ -33,7 +33,7 @@ pub(super) enum WaveError {
         reason: String,
     },
     /// The script failed; everything it did was put back.
-    #[error("{reason}{}", if *undone { "; everything was put back" } else { "; the host did not say whether it put everything back" })]
+    #[error("{reason}{}", told(*undone))]
     Script {
         /// What it said, with the output of what failed.
         reason: String,
@@ -41,8 +41,21 @@ pub(super) enum WaveError {
         undone: bool,
     },
     /// What was restarted does not become healthy; everything was put back.
-    #[error("{0}; everything was put back")]
-    Unhealthy(HealthError),
+    #[error("{error}{}", told(*undone))]
+    Unhealthy {
+        /// What was waited for.
+        error: HealthError,
+        /// Whether the host said that all was put back.
+        undone: bool,
+    },
+}
+
+fn told(undone: bool) -> &'static str {
+    if undone {
+        "; its files and services were put back"
+    } else {
+        "; the host did not say whether it put everything back"
+    }
 }
 
 /// Runs one wave on one host to its end.
@@ -73,8 +86,9 @@ pub(super) fn run_wave(
                 });
                 if let Err(error) = health.wait(session, node) {
                     script.answer("back")?;
-                    script.finish("putting back", STEP)?;
-                    return Err(WaveError::Unhealthy(error));
+                    let output = script.finish("putting back", STEP)?;
+                    let undone = output.stdout.lines().any(|line| line == "@undone");
+                    return Err(WaveError::Unhealthy { error, undone });
                 }
                 script.answer("keep")?;
             }

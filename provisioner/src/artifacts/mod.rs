@@ -42,6 +42,14 @@ pub enum ArtifactError {
         /// What the system answered.
         source: io::Error,
     },
+    /// A host needs an artifact, and nobody said where they are.
+    #[error(
+        "{wanted} must be sent to a host, but no artifact folder was given (--artifacts FOLDER, or ATOLL_ARTIFACTS)"
+    )]
+    NoFolder {
+        /// What is wanted.
+        wanted: String,
+    },
     /// A line of the lock has another form.
     #[error("{}:{line}: cannot read the line; it should be a SHA-256, two spaces and a path", path.display())]
     Line {

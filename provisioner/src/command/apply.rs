@@ -83,9 +83,11 @@ pub(super) fn run(
     })
 }
 
-/// Shows the plan and asks. Without a terminal nobody can answer, so nothing is done.
+/// Shows the plan and asks, when there is something to do. Without a terminal nobody can answer, so nothing is done.
 fn confirmed(target: &Target, listener: &dyn Listener) -> Result<bool, Error> {
-    super::plan::run(target, false, listener)?;
+    if super::plan::run(target, false, listener)? == Ended::AsWanted {
+        return Ok(true);
+    }
     if !std::io::stdin().is_terminal() {
         return Err("nobody can be asked here; `atoll apply --yes` applies without asking".into());
     }

@@ -206,6 +206,14 @@ fn host_kind(host: &HostEntry, problems: &Problems) {
         let what = "a gateway takes no users' jobs, so the role `client` has no effect";
         problems.warning(&roles.place, what, "make another host the client");
     }
+    if host.has(Role::NomadServer) && (is_client || host.has(Role::Gateway)) {
+        let what = "a Nomad server cannot be a Nomad client as well: nobody could introduce it";
+        problems.error(
+            &roles.place,
+            what,
+            "make another host the client or gateway",
+        );
+    }
 }
 
 fn host_vos(site: &SiteFile, host: &HostEntry, problems: &Problems) {

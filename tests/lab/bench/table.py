@@ -1,8 +1,12 @@
-"""table.py TIMES: prints what was measured, beside what it should be. TIMES has a name and milliseconds a line."""
+"""table.py TIMES WORKLOAD: prints what was measured, beside what it should be.
 
+TIMES has a name and milliseconds a line; WORKLOAD is what each host gets, as `events.py` prints it.
+"""
+
+import json
 import statistics
 import sys
-from collections import defaultdict
+from collections import Counter, defaultdict
 
 LABELS = {
     "floor": "four `ssh true` at once: the floor",
@@ -72,7 +76,19 @@ def parts(times):
     print(f"| all {seconds(median['whole'])} s | {seconds(median['files'])} | {seconds(median['wait'])} |")
 
 
+def work(path):
+    with open(path) as file:
+        workload = json.load(file)
+    kinds = Counter(
+        ", ".join(f"{len(found)} {name if len(found) > 1 else name[:-1]}" for name, found in lists.items()) for lists in workload.values()
+    )
+    total = sum(len(found) for lists in workload.values() for found in lists.values())
+    each = "; ".join(f"{count} with {kind}" for kind, count in kinds.items())
+    print(f"Work: {len(workload)} hosts, {total} things in all: {each}.\n")
+
+
 times = read(sys.argv[1])
+work(sys.argv[2])
 print("### Nothing to do\n")
 table("nothing", times)
 print("\n### First apply of files, users and units\n")
