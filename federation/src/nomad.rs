@@ -347,6 +347,15 @@ pub struct AgentSelf {
     pub stats: BTreeMap<String, BTreeMap<String, String>>,
 }
 
+impl AgentSelf {
+    /// The ID with which the asked agent is registered as a node, if it is a client.
+    ///
+    /// A name does not do: a host that was installed anew is there twice for a while.
+    pub fn node_id(&self) -> Option<&str> {
+        self.stats.get("client")?.get("node_id").map(String::as_str)
+    }
+}
+
 /// Asks an agent for itself. Needs `agent:read`.
 pub fn agent_self() -> Call<AgentSelf> {
     Call::json(Api::Nomad, Method::Get, "/v1/agent/self")

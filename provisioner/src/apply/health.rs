@@ -145,19 +145,19 @@ impl Health {
     fn nomad_client(&self, session: &Session, node: &NodeName) -> Result<(), Unmet> {
         let nomad = session.nomad(&self.identity, self.nomad_token.as_deref())?;
         nomad.ask(&nomad::health("client"))?;
+        let own = nomad.ask(&nomad::agent_self())?;
         let nodes = nomad.ask(&nomad::nodes())?;
-        let own: Vec<&str> = nodes
+        let stub = nodes
             .iter()
-            .filter(|other| other.name == node.as_str())
-            .map(|other| other.status.as_str())
-            .collect();
-        if own.contains(&"ready") {
-            return Ok(());
+            .find(|stub| Some(stub.id.as_str()) == own.node_id());
+        match stub {
+            Some(stub) if stub.status == "ready" && stub.name == node.as_str() => Ok(()),
+            Some(stub) => Err(Unmet(format!(
+                "the servers say that {} is {}",
+                stub.name, stub.status
+            ))),
+            None => Err(Unmet("it is not registered with the servers".to_owned())),
         }
-        Err(Unmet(match own.first() {
-            None => "it is not registered with the servers".to_owned(),
-            Some(status) => format!("the servers say that it is {status}"),
-        }))
     }
 
     fn count(&self, leader: &str, peers: usize) -> Result<(), Unmet> {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// What runs have put in place, so that later ones know what is theirs.
@@ -18,6 +19,20 @@ pub struct Manifest {
     /// Digest of what was last set through the APIs, on the host that keeps it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub services: Option<String>,
+    /// When the first certificate among them is to be renewed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub services_due: Option<String>,
+}
+
+impl Manifest {
+    /// Whether what was last set through the APIs is what has this digest, and will do for now.
+    pub fn services_will_do(&self, digest: &str, now: Timestamp) -> bool {
+        let due = self
+            .services_due
+            .as_ref()
+            .and_then(|due| due.parse::<Timestamp>().ok());
+        self.services.as_deref() == Some(digest) && due.is_none_or(|due| now < due)
+    }
 }
 
 /// A Docker image that was loaded from the artifact folder.
@@ -27,4 +42,23 @@ pub struct ImageRecord {
     pub digest: String,
     /// Image ID, without `sha256:`.
     pub id: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn services_will_do_until_the_first_certificate_is_due() {
+        let manifest = Manifest {
+            services: Some("d".to_owned()),
+            services_due: Some("2026-06-01T00:00:00Z".to_owned()),
+            ..Manifest::default()
+        };
+        let at = |text: &str| text.parse::<Timestamp>().unwrap();
+        assert!(manifest.services_will_do("d", at("2026-05-31T23:59:59Z")));
+        assert!(!manifest.services_will_do("d", at("2026-06-01T00:00:00Z")));
+        assert!(!manifest.services_will_do("other", at("2026-05-31T23:59:59Z")));
+        assert!(!Manifest::default().services_will_do("d", at("2026-05-31T23:59:59Z")));
+    }
 }

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use federation::names::NodeName;
+use jiff::Timestamp;
 
 use crate::apply::changes::What;
 use crate::apply::health::{Health, operator_identity};
@@ -15,7 +16,7 @@ use crate::apply::survey::{Desired, Member};
 use crate::apply::wave::{WaveError, run_wave};
 use crate::artifacts;
 use crate::host::{Identity, Session};
-use crate::plan::{HostPlan, Plan, Wave};
+use crate::plan::{HostPlan, Plan, Service, Wave};
 use crate::progress::{Event, Listener, Outcome};
 
 /// What came of a run.
@@ -67,6 +68,9 @@ pub fn apply(
     run.applied
 }
 
+/// What is done on each host of a wave, and what the host says of itself afterwards.
+type Batches = BTreeMap<NodeName, (Batch, Manifest)>;
+
 struct Run<'a, 'b> {
     desired: &'b Desired<'a>,
     members: BTreeMap<NodeName, Member<'a>>,
@@ -83,7 +87,7 @@ impl Run<'_, '_> {
         let digest = services_digest(self.desired.plan, self.desired.rendered, self.desired.store);
         let services_changed = keeper(self.desired.plan)
             .and_then(|node| self.manifests.get(node))
-            .is_none_or(|manifest| manifest.services.as_ref() != Some(&digest))
+            .is_none_or(|manifest| !manifest.services_will_do(&digest, self.desired.now))
             || self.desired.deep;
         for wave in Wave::ALL {
             if stop.load(Ordering::Relaxed) {
@@ -107,7 +111,8 @@ impl Run<'_, '_> {
         self.ask_again();
     }
 
-    /// Runs one wave on all members; says whether a server failed.
+    /// Runs one wave on all members; says whether a server failed. After such a failure
+    /// no other server is touched.
     fn wave(&mut self, wave: Wave) -> bool {
         let batches = match self.batches(wave) {
             Ok(batches) => batches,
@@ -123,7 +128,41 @@ impl Run<'_, '_> {
             wave,
             nodes: batches.keys().cloned().collect(),
         });
-        let outcomes = self.run_batches(wave, &batches);
+        self.turns(wave, batches)
+            .into_iter()
+            .any(|turn| self.turn(wave, &turn))
+    }
+
+    /// Splits a wave into what may happen at once. Servers that run are restarted one
+    /// after the other, so that the rest keeps the quorum; servers that start for the
+    /// first time need each other, and clients need nobody.
+    fn turns(&self, wave: Wave, batches: Batches) -> Vec<Batches> {
+        let service = match wave {
+            Wave::ConsulServers => Service::Consul,
+            Wave::NomadServers => Service::Nomad,
+            _ => return vec![batches],
+        };
+        let runs = |node: &NodeName| {
+            let services = self.members.get(node).map(|member| &member.facts.services);
+            services
+                .and_then(|services| services.get(service.name()))
+                .is_some_and(|fact| fact.active)
+        };
+        let (running, starting): (Batches, Batches) =
+            batches.into_iter().partition(|(node, _)| runs(node));
+        let mut turns: Vec<Batches> = running
+            .into_iter()
+            .map(|(node, batch)| Batches::from([(node, batch)]))
+            .collect();
+        if !starting.is_empty() {
+            turns.push(starting);
+        }
+        turns
+    }
+
+    /// Runs what may happen at once; says whether a server failed.
+    fn turn(&mut self, wave: Wave, batches: &Batches) -> bool {
+        let outcomes = self.run_batches(wave, batches);
         let mut lost_server = false;
         for (node, outcome) in outcomes {
             match outcome {
@@ -154,7 +193,7 @@ impl Run<'_, '_> {
     fn run_batches(
         &self,
         wave: Wave,
-        batches: &BTreeMap<NodeName, (Batch, Manifest)>,
+        batches: &Batches,
     ) -> Vec<(NodeName, Result<Manifest, WaveError>)> {
         std::thread::scope(|scope| {
             let mut threads = Vec::new();
@@ -184,7 +223,7 @@ impl Run<'_, '_> {
         })
     }
 
-    fn batches(&self, wave: Wave) -> Result<BTreeMap<NodeName, (Batch, Manifest)>, String> {
+    fn batches(&self, wave: Wave) -> Result<Batches, String> {
         let mut batches = BTreeMap::new();
         for (node, member) in &self.members {
             let before = self.manifests.get(node).cloned().unwrap_or_default();
@@ -314,26 +353,28 @@ impl Run<'_, '_> {
             }
             Wave::Services => {
                 tell("setting namespaces, policies and gateways".to_owned());
-                self.api()
+                let due = self
+                    .api()
                     .nomad(self.server(|host| host.agents.nomad_server)?, &tell)?;
-                self.note_services(digest)
+                self.note_services(digest, due)
             }
             _ => Ok(()),
         }
     }
 
     /// Notes on the keeper that the services are as wanted, so that the next run need not ask.
-    fn note_services(&mut self, digest: &str) -> Result<(), ServicesError> {
+    fn note_services(&mut self, digest: &str, due: Option<Timestamp>) -> Result<(), ServicesError> {
         let Some(keeper) =
             keeper(self.desired.plan).filter(|node| self.members.contains_key(*node))
         else {
             return Ok(());
         };
         let mut manifest = self.manifests.get(keeper).cloned().unwrap_or_default();
-        if manifest.services.as_deref() == Some(digest) {
+        if manifest.services_will_do(digest, self.desired.now) {
             return Ok(());
         }
         manifest.services = Some(digest.to_owned());
+        manifest.services_due = due.map(|due| due.to_string());
         let batch = Batch::note(self.name, &manifest);
         let member = self.members.get(keeper).ok_or(ServicesError::NoServer)?;
         let health = self.health(Wave::Services, member.plan);

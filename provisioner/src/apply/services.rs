@@ -201,11 +201,16 @@ impl Services<'_> {
         Ok(introduction.jwt)
     }
 
-    /// Sets Nomad's policies and namespaces, and runs Traefik on every gateway.
+    /// Sets Nomad's policies and namespaces, and runs Traefik on every gateway. Says when
+    /// the first of the gateways' certificates is to be renewed.
     ///
     /// # Errors
     /// When Nomad refuses, or Traefik does not become healthy.
-    pub fn nomad(&self, session: &Session, tell: &dyn Fn(String)) -> Result<(), ServicesError> {
+    pub fn nomad(
+        &self,
+        session: &Session,
+        tell: &dyn Fn(String),
+    ) -> Result<Option<Timestamp>, ServicesError> {
         let token = self.secret(&Secret::NomadManagementToken)?;
         let nomad = session
             .nomad(self.identity, Some(token))
@@ -226,6 +231,7 @@ impl Services<'_> {
                     .map_err(doing(format!("set namespace {name}")))?;
             }
         }
+        let mut due = Vec::new();
         for gateway in &self.plan.services.gateways {
             let rendered = self
                 .rendered
@@ -235,60 +241,25 @@ impl Services<'_> {
                 .find(|rendered| rendered.job_id == gateway.job_id);
             if let Some(rendered) = rendered {
                 tell(format!("starting Traefik on {}", gateway.node));
-                self.gateway(&nomad, gateway, rendered)?;
+                due.extend(self.variable(&nomad, gateway)?);
+                run_gateway(&nomad, gateway, rendered)?;
             }
         }
-        Ok(())
-    }
-
-    fn gateway(
-        &self,
-        nomad: &Endpoint,
-        gateway: &Gateway,
-        rendered: &RenderedGateway,
-    ) -> Result<(), ServicesError> {
-        let id = gateway.job_id.as_str();
-        self.variable(nomad, gateway)?;
-        let job: Value = nomad
-            .ask(&nomad::parse_job(&rendered.job))
-            .map_err(doing(format!("parse the job {id}")))?;
-        let planned = nomad
-            .ask(&nomad::plan_job(id, "default", &job))
-            .map_err(doing(format!("plan the job {id}")))?;
-        let changed = planned.diff.is_none_or(|diff| diff.kind != "None");
-        let running = nomad
-            .ask(&nomad::job(id, "default"))
-            .map_err(doing(format!("read the job {id}")))?;
-        if changed || running.is_none_or(|job| job.status == "dead") {
-            nomad
-                .ask(&nomad::register_job("default", &job))
-                .map_err(doing(format!("register the job {id}")))?;
-        }
-        until("Traefik does not run", || {
-            let allocations = nomad.ask(&nomad::allocations(id, "default"))?;
-            let wanted = allocations
-                .iter()
-                .filter(|allocation| allocation.desired_status == "run");
-            let states: Vec<&str> = wanted
-                .map(|allocation| allocation.client_status.as_str())
-                .collect();
-            if states.contains(&"running") {
-                Ok(())
-            } else {
-                Err(Unmet(why_not(&allocations, &states)))
-            }
-        })?;
-        Ok(())
+        Ok(due.into_iter().min())
     }
 
     /// The variable that the job's templates read: the token and the certificates.
-    fn variable(&self, nomad: &Endpoint, gateway: &Gateway) -> Result<(), ServicesError> {
+    fn variable(
+        &self,
+        nomad: &Endpoint,
+        gateway: &Gateway,
+    ) -> Result<Vec<Timestamp>, ServicesError> {
         let path = gateway.variable.clone();
         let found = nomad
             .ask(&nomad::variable(&path))
             .map_err(doing(format!("read the variable {path}")))?;
         let old = found.map(|variable| variable.items).unwrap_or_default();
-        let mut items = BTreeMap::new();
+        let (mut items, mut due) = (BTreeMap::new(), Vec::new());
         items.insert(
             "consul_token".to_owned(),
             self.secret(&gateway.consul_token)?.to_owned(),
@@ -314,6 +285,11 @@ impl Services<'_> {
                 let issued = pki::issue(authority, leaf, self.now)?;
                 (issued.certificate_pem, issued.key_pem)
             };
+            if let Verdict::Good { renew_after } =
+                pki::examine(&certificate, &authority.certificate_pem, leaf, self.now)
+            {
+                due.push(renew_after);
+            }
             items.insert(item, certificate);
             items.insert(key_item, key);
         }
@@ -327,8 +303,47 @@ impl Services<'_> {
                 .ask(&nomad::put_variable(&variable))
                 .map_err(doing(format!("write the variable {path}")))?;
         }
-        Ok(())
+        Ok(due)
     }
+}
+
+/// Registers a gateway's job if it differs, and waits until it runs.
+fn run_gateway(
+    nomad: &Endpoint,
+    gateway: &Gateway,
+    rendered: &RenderedGateway,
+) -> Result<(), ServicesError> {
+    let id = gateway.job_id.as_str();
+    let job: Value = nomad
+        .ask(&nomad::parse_job(&rendered.job))
+        .map_err(doing(format!("parse the job {id}")))?;
+    let planned = nomad
+        .ask(&nomad::plan_job(id, "default", &job))
+        .map_err(doing(format!("plan the job {id}")))?;
+    let changed = planned.diff.is_none_or(|diff| diff.kind != "None");
+    let running = nomad
+        .ask(&nomad::job(id, "default"))
+        .map_err(doing(format!("read the job {id}")))?;
+    if changed || running.is_none_or(|job| job.status == "dead") {
+        nomad
+            .ask(&nomad::register_job("default", &job))
+            .map_err(doing(format!("register the job {id}")))?;
+    }
+    until("Traefik does not run", || {
+        let allocations = nomad.ask(&nomad::allocations(id, "default"))?;
+        let wanted = allocations
+            .iter()
+            .filter(|allocation| allocation.desired_status == "run");
+        let states: Vec<&str> = wanted
+            .map(|allocation| allocation.client_status.as_str())
+            .collect();
+        if states.contains(&"running") {
+            Ok(())
+        } else {
+            Err(Unmet(why_not(&allocations, &states)))
+        }
+    })?;
+    Ok(())
 }
 
 /// Whether Consul's ACLs are ours now; `false` when they are somebody else's.

@@ -103,7 +103,7 @@ impl Told {
         let digest = services_digest(desired.plan, desired.rendered, desired.store);
         let members = surveyed.values().filter_map(|member| member.as_ref().ok());
         let keepers =
-            members.filter(|member| member.facts.manifest.services.as_ref() == Some(&digest));
+            members.filter(|member| member.facts.manifest.services_will_do(&digest, desired.now));
         if keepers.count() == 0 {
             self.changes += 1;
             listener.tell(Event::Federation {

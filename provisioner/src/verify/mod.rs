@@ -80,12 +80,7 @@ impl Verifier<'_> {
             self.identity,
             self.store.value(&Secret::NomadManagementToken),
         )?;
-        let nodes: BTreeMap<String, nomad::NodeStub> = nomad
-            .ask(&nomad::nodes())?
-            .into_iter()
-            .filter(|node| node.status == "ready")
-            .map(|node| (node.name.clone(), node))
-            .collect();
+        let nodes = self.nodes(&nomad)?;
         for host in self
             .plan
             .hosts
@@ -106,6 +101,25 @@ impl Verifier<'_> {
             self.routes(&mut told, &nomad, &datacenter);
         }
         Ok(told.failures)
+    }
+
+    /// The ready node of each host, by name. The host's own agent says which it is: one
+    /// that was installed anew is listed twice until the servers miss the old one.
+    fn nodes(&self, nomad: &Endpoint) -> Result<BTreeMap<String, nomad::NodeStub>, ApiError> {
+        let token = self.store.value(&Secret::NomadManagementToken);
+        let mut nodes = BTreeMap::new();
+        let listed = nomad.ask(&nomad::nodes())?;
+        for (name, session) in self.sessions {
+            let own = session
+                .nomad(self.identity, token)?
+                .ask(&nomad::agent_self());
+            let id = own.ok().and_then(|own| own.node_id().map(str::to_owned));
+            let stub = listed
+                .iter()
+                .find(|stub| Some(&stub.id) == id.as_ref() && stub.status == "ready");
+            nodes.extend(stub.map(|stub| (name.to_string(), stub.clone())));
+        }
+        Ok(nodes)
     }
 
     /// A Nomad server that was reached.
