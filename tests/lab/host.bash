@@ -79,6 +79,8 @@ start_host() {
 	for folder in "${REAL_FOLDERS[@]}"; do
 		binds+=("--bind=$dir/$(basename "$folder"):/$folder")
 	done
+	# What a host of this name has left when its plug was pulled.
+	ip link delete "vb-$PREFIX-$host" 2>/dev/null || true
 	(
 		exec 9>&-
 		# Before it is nspawn, so that no moment leaves one unrecorded.

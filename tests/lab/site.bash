@@ -51,6 +51,10 @@ accept_bridged() {
 }
 
 remove_bridge() {
+	# A host whose last process is slow to be reaped keeps its cable, and the next host
+	# of that name could not plug in.
+	ip -o link show master "$BRIDGE" 2>/dev/null | sed -E 's/^[0-9]+: ([^@:]+).*/\1/' |
+		xargs -r -n 1 ip link delete 2>/dev/null || true
 	ip link delete "$BRIDGE" 2>/dev/null || true
 	if command -v iptables >/dev/null; then
 		# shellcheck disable=SC2046

@@ -104,7 +104,8 @@ impl Run<'_, '_> {
                 Ok(())
             };
             if let Err(error) = outcome {
-                self.applied.failed.insert("federation".to_owned(), error);
+                let why = self.applied.failed.entry("federation".to_owned());
+                why.or_insert(error);
                 return;
             }
         }

@@ -195,9 +195,10 @@ impl Services<'_> {
         let nomad = session
             .nomad(self.identity, Some(token))
             .map_err(doing("speak with Nomad"))?;
-        let introduction = nomad
-            .ask(&nomad::introduction(node, 600))
-            .map_err(doing(format!("introduce {node} to Nomad")))?;
+        // Signing keys come a moment after the leader, and the ACLs after them.
+        let introduction = until("Nomad introduces nobody", || {
+            Ok(nomad.ask(&nomad::introduction(node, 600))?)
+        })?;
         Ok(introduction.jwt)
     }
 
