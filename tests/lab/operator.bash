@@ -8,6 +8,8 @@ export ATOLL_IDENTITY_FILE=$STATE/identity
 export ATOLL_SSH_KEY=$STATE/id_ed25519
 export ATOLL_ARTIFACTS=$CACHE/artifacts
 
+build_atoll() { (cd "$LAB/../.." && cargo build --quiet --locked --bin atoll); }
+
 # The example federation as committed, but for two things that only this machine
 # knows: its lab's network, and which Docker its Debian has today.
 make_site() {
