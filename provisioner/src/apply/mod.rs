@@ -9,6 +9,7 @@
 //! adds none. The world is asked again after each wave.
 
 mod changes;
+mod claim;
 mod diff;
 mod facts;
 mod health;
@@ -22,6 +23,7 @@ mod wanted;
 mod wave;
 
 pub use changes::{Change, What, changes};
+pub use claim::{Claim, ClaimError};
 pub use diff::diff;
 pub use facts::{
     Facts, FactsError, PathFact, Query, ServiceFact, TrustedProgram, read as read_facts,

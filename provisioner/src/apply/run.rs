@@ -404,6 +404,10 @@ impl Run<'_, '_> {
                     .members
                     .iter_mut()
                     .map(|(node, member)| {
+                        listener.tell(Event::Step {
+                            node: node.clone(),
+                            doing: "comparing again".to_owned(),
+                        });
                         let made = Wave::ALL.iter().map(|wave| made(member, *wave)).sum();
                         (
                             node.clone(),

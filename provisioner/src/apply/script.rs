@@ -165,13 +165,13 @@ impl Writer<'_> {
         for change in changes {
             self.put(&change.what);
         }
-        if changes.iter().any(|change| {
-            change
-                .what
-                .path()
-                .is_some_and(|path| path.starts_with("/etc/systemd/"))
-        }) {
-            self.call(&["systemctl", "daemon-reload"]);
+        if changes.iter().any(|change| change.what.writes()) {
+            self.call(&["place"]);
+        }
+        let units = units(changes);
+        if !units.is_empty() {
+            let words: Vec<&str> = std::iter::once("reload_units").chain(units).collect();
+            self.call(&words);
         }
         for change in changes {
             self.packages(&change.what);
@@ -349,7 +349,7 @@ impl Batch {
     pub fn introduce(&mut self, token: &str) {
         self.texts
             .insert(format!("files{INTRODUCTION}"), token.to_owned());
-        let put = format!("file {INTRODUCTION} 0600 root root\n");
+        let put = format!("file {INTRODUCTION} 0600 root root\nplace\n");
         // Right after the lock: before the agent starts, whatever else changes.
         self.script = self
             .script
@@ -373,6 +373,14 @@ impl What {
         }
     }
 
+    /// Whether new content is put in place.
+    fn writes(&self) -> bool {
+        matches!(
+            self,
+            Self::CreateFile(_) | Self::ReplaceFile(_) | Self::Issue { .. }
+        )
+    }
+
     /// The file whose present content a change replaces.
     pub fn replaces(&self) -> Option<&str> {
         match self {
@@ -380,6 +388,16 @@ impl What {
             _ => None,
         }
     }
+}
+
+/// The systemd units whose files or drop-ins are touched.
+fn units<'a>(changes: &[&'a Change]) -> BTreeSet<&'a str> {
+    let paths = changes.iter().filter_map(|change| change.what.path());
+    paths
+        .filter_map(|path| path.strip_prefix("/etc/systemd/system/"))
+        .filter_map(|path| path.split('/').next())
+        .map(|unit| unit.strip_suffix(".d").unwrap_or(unit))
+        .collect()
 }
 
 /// Whether a host must be introduced to Nomad before its client starts.

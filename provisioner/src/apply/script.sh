@@ -32,11 +32,13 @@ fail() {
     exit 1
 }
 
-# Two runs at once would undo each other.
+# Two runs at once would undo each other, and this script may outlive its operator.
 lock() {
     exec 9>"$home/lock"
     if ! flock -n 9; then
         tell "failed another run holds $home/lock: $(cat "$home/lock.holder" 2>/dev/null); wait for its end, or for ten minutes after its operator vanished"
+        rm -rf "$stage"
+        tell "undone"
         exit 75
     fi
     printf 'run %s since %s\n' "$run" "$(date -u +%FT%TZ)" >"$home/lock.holder"
@@ -58,18 +60,27 @@ directory() { # path mode owner group
     chown "$3:$4" "$1" && chmod "$2" "$1" || fail "cannot set owner and mode of $1"
 }
 
-# A file is copied beside its place and renamed over it: a reader sees the old
+# A file is written beside its place first; `place` then makes all of them safe
+# on disk at once and renames each over what was there: a reader sees the old
 # one or the new one, never half of one.
 file() { # path mode owner group
-    new=$1.atoll-new
-    if [ -e "$1" ]; then
-        mkdir -p "$stage/old${1%/*}" && cp -p "$1" "$stage/old$1" || fail "cannot keep the old $1"
-        printf 'mv -f "%s" "%s"\n' "$stage/old$1" "$1" >>"$undo"
-    else
-        printf 'rm -f "%s"\n' "$1" >>"$undo"
-    fi
-    (umask 077 && cp "$stage/files$1" "$new") && chown "$3:$4" "$new" && chmod "$2" "$new" \
-        && sync "$new" && mv -f "$new" "$1" || fail "cannot write $1"
+    printf 'rm -f "%s.atoll-new"\n' "$1" >>"$undo"
+    install -m "$2" -o "$3" -g "$4" "$stage/files$1" "$1.atoll-new" || fail "cannot write $1"
+    printf '%s\n' "$1" >>"$stage/written"
+}
+
+place() {
+    sed 's/$/.atoll-new/' "$stage/written" | xargs -d '\n' sync || fail "cannot make the new files safe on disk"
+    while read -r path; do
+        if [ -e "$path" ]; then
+            mkdir -p "$stage/old${path%/*}" && cp -p "$path" "$stage/old$path" || fail "cannot keep the old $path"
+            printf 'mv -f "%s" "%s"\n' "$stage/old$path" "$path" >>"$undo"
+        else
+            printf 'rm -f "%s"\n' "$path" >>"$undo"
+        fi
+        mv -f "$path.atoll-new" "$path" || fail "cannot write $path"
+    done <"$stage/written"
+    rm -f "$stage/written"
 }
 
 access() { # path mode owner group
@@ -154,7 +165,15 @@ serve() { # verb unit
     systemctl "$1" "$2" || { journalctl -u "$2" -n 15 --no-pager -o cat; fail "cannot $1 $2"; }
 }
 
-# The unit is loaded already, and a reload takes longer than all else here.
+# A reload takes longer than all else here, and a unit that is loaded for the first
+# time needs none: systemd itself knows which does.
+reload_units() { # unit...
+    case $(systemctl show --property NeedDaemonReload --value "$@") in
+        *yes*) systemctl daemon-reload || fail "cannot reload systemd" ;;
+    esac
+}
+
+# `start` loads what a reload would.
 enable() { # unit
     systemctl is-enabled --quiet "$1" && return
     systemctl enable --quiet --no-reload "$1" || fail "cannot enable $1"

@@ -7,6 +7,7 @@ use federation::names::NodeName;
 use jiff::Timestamp;
 
 use crate::apply::changes::{Change, changes};
+use crate::apply::claim::{Claim, ClaimError, claim};
 use crate::apply::facts::{Facts, FactsError, read, script};
 use crate::apply::wanted::{Wanted, WantedError, query, wanted};
 use crate::artifacts::Lock;
@@ -55,6 +56,8 @@ pub struct Member<'a> {
     pub wanted: Wanted,
     /// The difference.
     pub changes: Vec<Change>,
+    /// Its word that nobody else changes it, if it was asked for.
+    _claim: Option<Claim>,
 }
 
 /// Why a host could not be compared.
@@ -69,6 +72,9 @@ pub enum SurveyError {
     /// It cannot be said what it should have.
     #[error(transparent)]
     Wanted(#[from] WantedError),
+    /// It is being worked on.
+    #[error(transparent)]
+    Claim(#[from] ClaimError),
     /// The account may not become root.
     #[error("{user} cannot use sudo without a password on {address}: {reason}")]
     Sudo {
@@ -82,10 +88,13 @@ pub enum SurveyError {
 }
 
 /// Asks hosts and compares, one thread a host.
+///
+/// Hosts are claimed for the run in `claim_for`, before they are asked.
 pub fn survey<'a>(
     desired: &Desired<'a>,
     nodes: &[NodeName],
     reach: &Reach,
+    claim_for: Option<&str>,
     listener: &dyn Listener,
 ) -> BTreeMap<NodeName, Result<Member<'a>, SurveyError>> {
     let hosts: Vec<&'a HostPlan> = nodes
@@ -98,7 +107,7 @@ pub fn survey<'a>(
             .map(|host| {
                 (
                     host,
-                    scope.spawn(move || member(desired, host, reach, listener)),
+                    scope.spawn(move || member(desired, host, reach, claim_for, listener)),
                 )
             })
             .collect();
@@ -113,6 +122,7 @@ fn member<'a>(
     desired: &Desired<'a>,
     host: &'a HostPlan,
     reach: &Reach,
+    claim_for: Option<&str>,
     listener: &dyn Listener,
 ) -> Result<Member<'a>, SurveyError> {
     let files = desired
@@ -129,6 +139,10 @@ fn member<'a>(
         node: host.node.clone(),
         doing: "comparing".to_owned(),
     });
+    let claim = claim_for
+        .map(|run| claim(&session, run))
+        .transpose()
+        .map_err(|error| no_root(error, host))?;
     let facts = ask(&session, host, &script(&query(host, files, desired.deep)))?;
     let wanted = wanted(
         host,
@@ -145,19 +159,32 @@ fn member<'a>(
         facts,
         wanted,
         changes,
+        _claim: claim,
     })
 }
 
 fn ask(session: &Session, host: &HostPlan, script: &str) -> Result<Facts, SurveyError> {
     let output = session.run("sudo -n sh -s", script, FACTS)?;
     if output.stdout.is_empty() && !output.stderr.is_empty() {
-        return Err(SurveyError::Sudo {
-            user: host.login.user.clone(),
-            address: host.login.address.to_string(),
-            reason: output.stderr.trim().to_owned(),
-        });
+        return Err(sudo(host, output.stderr.trim()));
     }
     Ok(read(&output.stdout)?)
+}
+
+/// A claim is the first thing that needs root, when it is made at all.
+fn no_root(error: ClaimError, host: &HostPlan) -> SurveyError {
+    match error {
+        ClaimError::Answer { reason } if reason.starts_with("sudo:") => sudo(host, &reason),
+        other => other.into(),
+    }
+}
+
+fn sudo(host: &HostPlan, reason: &str) -> SurveyError {
+    SurveyError::Sudo {
+        user: host.login.user.clone(),
+        address: host.login.address.to_string(),
+        reason: reason.to_owned(),
+    }
 }
 
 impl Member<'_> {

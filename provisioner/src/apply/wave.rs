@@ -1,4 +1,7 @@
 //! One wave on one host: upload, run, wait for health, keep or put back.
+//!
+//! One command does it all: it unpacks as many bytes of its input as the upload
+//! has, becomes the script, and reads from the same input what it is told.
 
 use std::path::Path;
 use std::time::Duration;
@@ -9,12 +12,10 @@ use crate::apply::health::{Health, HealthError};
 use crate::apply::payload::payload;
 use crate::apply::script::Batch;
 use crate::artifacts::ArtifactError;
-use crate::host::{HostError, Session};
+use crate::host::{Command, HostError, Session};
 use crate::progress::{Event, Listener};
 
-/// How long a host may take to unpack what was sent.
-const UNPACK: Duration = Duration::from_mins(5);
-/// How long one step of a script may take: a package or an image, mostly.
+/// How long one step may take: unpacking, a package or an image, mostly.
 const STEP: Duration = Duration::from_mins(5);
 
 /// Why a wave failed on a host.
@@ -26,12 +27,6 @@ pub(super) enum WaveError {
     /// Something to be sent is not what was pinned.
     #[error(transparent)]
     Artifact(#[from] ArtifactError),
-    /// The upload was refused.
-    #[error("cannot stage the upload on the host: {reason}")]
-    Stage {
-        /// What the host said.
-        reason: String,
-    },
     /// The script failed; everything it did was put back.
     #[error("{reason}{}", told(*undone))]
     Script {
@@ -67,29 +62,29 @@ pub(super) fn run_wave(
     health: &Health,
     listener: &dyn Listener,
 ) -> Result<(), WaveError> {
-    upload(session, node, batch, artifacts, listener)?;
-    let mut script = session.start(&format!("sudo -n sh {}/run", batch.stage))?;
+    let step = |doing: &str| {
+        listener.tell(Event::Step {
+            node: node.clone(),
+            doing: doing.to_owned(),
+        });
+    };
+    let mut script = upload(session, node, batch, artifacts, listener)?;
     let mut said: Vec<String> = Vec::new();
     while let Some(line) = script.line(STEP)? {
         match line
             .strip_prefix('@')
             .map(|told| told.split_once(' ').unwrap_or((told, "")))
         {
-            Some(("step", doing)) => listener.tell(Event::Step {
-                node: node.clone(),
-                doing: doing.to_owned(),
-            }),
+            Some(("step", doing)) => step(doing),
             Some(("waiting", _)) => {
-                listener.tell(Event::Step {
-                    node: node.clone(),
-                    doing: "waiting for health".to_owned(),
-                });
+                step("waiting for health");
                 if let Err(error) = health.wait(session, node) {
                     script.answer("back")?;
                     let output = script.finish("putting back", STEP)?;
                     let undone = output.stdout.lines().any(|line| line == "@undone");
                     return Err(WaveError::Unhealthy { error, undone });
                 }
+                step("keeping");
                 script.answer("keep")?;
             }
             Some(("kept", _)) => return Ok(()),
@@ -115,13 +110,14 @@ fn failure(mut said: Vec<String>, undone: bool) -> WaveError {
     WaveError::Script { reason, undone }
 }
 
+/// Sends the upload, and gives the script that goes on from there.
 fn upload(
     session: &Session,
     node: &NodeName,
     batch: &Batch,
     artifacts: Option<&Path>,
     listener: &dyn Listener,
-) -> Result<(), WaveError> {
+) -> Result<Command, WaveError> {
     let mut payload = payload(batch, artifacts)?;
     let total = payload.total;
     let mut bytes = 0;
@@ -135,15 +131,19 @@ fn upload(
             });
         }
     };
-    let unpack = format!(
-        "sudo -n sh -c 'umask 077 && mkdir -p {0} && tar --no-same-owner -xf - -C {0}'",
-        batch.stage
-    );
-    let output = session.send(&unpack, &mut payload, UNPACK, &mut sent)?;
-    if output.status != 0 {
-        return Err(WaveError::Stage {
-            reason: output.stderr.trim().to_owned(),
-        });
+    let mut script = session.start(&entry(&batch.stage, total))?;
+    match script.feed(&mut payload, &mut sent) {
+        // Why nobody reads any more is in what was said.
+        Ok(()) | Err(HostError::Broken { .. }) => Ok(script),
+        Err(error) => Err(error.into()),
     }
-    Ok(())
+}
+
+/// The command of a wave. `tar` by itself would read its input to the end, and wait there.
+fn entry(stage: &str, bytes: u64) -> String {
+    format!(
+        "sudo -n sh -c 'exec 2>&1; umask 077; mkdir -p {stage} \
+         && head -c {bytes} | tar --no-same-owner -xf - -C {stage} && exec sh {stage}/run; \
+         rm -rf {stage}; echo \"@failed cannot stage the upload\"; echo @undone' 2>&1"
+    )
 }

@@ -37,7 +37,13 @@ pub(super) fn run(
     if prepared.store.is_changed() {
         prepared.store.save()?;
     }
-    let surveyed = survey(&prepared.desired(), &nodes, &prepared.reach(), listener);
+    let surveyed = survey(
+        &prepared.desired(),
+        &nodes,
+        &prepared.reach(),
+        Some(&run),
+        listener,
+    );
     let mut told = Told {
         changes: 0,
         failed: Vec::new(),

@@ -19,7 +19,7 @@ pub(super) fn run(target: &Target, script: bool, listener: &dyn Listener) -> Res
     let prepared = Prepared::new(target)?;
     let desired = prepared.desired();
     let nodes: Vec<NodeName> = prepared.plan.hosts.keys().cloned().collect();
-    let surveyed = survey(&desired, &nodes, &prepared.reach(), listener);
+    let surveyed = survey(&desired, &nodes, &prepared.reach(), None, listener);
     if script {
         return Ok(scripts(&surveyed));
     }

@@ -108,41 +108,6 @@ impl Session {
         running.finish(command, limit)
     }
 
-    /// Runs a command with a stream on its standard input, telling of each part sent.
-    ///
-    /// # Errors
-    /// When the stream cannot be read, the connection breaks, or the end takes longer than `limit`.
-    pub fn send(
-        &self,
-        command: &str,
-        source: &mut dyn Read,
-        limit: Duration,
-        sent: &mut dyn FnMut(usize),
-    ) -> Result<Output, HostError> {
-        let mut running = self.start(command)?;
-        let mut buffer = vec![0_u8; 1 << 17];
-        loop {
-            let length = source.read(&mut buffer).map_err(|source| HostError::Read {
-                what: "what is to be sent".to_owned(),
-                source,
-            })?;
-            if length == 0 {
-                break;
-            }
-            write_all(
-                &mut running.channel,
-                buffer.get(..length).unwrap_or_default(),
-            )
-            .map_err(broken(command))?;
-            sent(length);
-        }
-        running
-            .channel
-            .send_eof()
-            .map_err(HostError::ssh("end an upload"))?;
-        running.finish(command, limit)
-    }
-
     /// Starts a command that will be read line by line.
     ///
     /// # Errors
@@ -222,6 +187,30 @@ impl Command {
     fn rest(&mut self) -> Option<String> {
         let rest = std::mem::take(&mut self.pending);
         (!rest.is_empty()).then(|| String::from_utf8_lossy(&rest).trim_end().to_owned())
+    }
+
+    /// Writes a stream to a command's standard input, telling of each part sent.
+    ///
+    /// # Errors
+    /// When the stream cannot be read, or the command reads no more: what it said tells why.
+    pub fn feed(
+        &mut self,
+        source: &mut dyn Read,
+        sent: &mut dyn FnMut(usize),
+    ) -> Result<(), HostError> {
+        let mut buffer = vec![0_u8; 1 << 17];
+        loop {
+            let length = source.read(&mut buffer).map_err(|source| HostError::Read {
+                what: "what is to be sent".to_owned(),
+                source,
+            })?;
+            if length == 0 {
+                return Ok(());
+            }
+            write_all(&mut self.channel, buffer.get(..length).unwrap_or_default())
+                .map_err(broken("sending"))?;
+            sent(length);
+        }
     }
 
     /// Answers a command that asks.

@@ -1,11 +1,11 @@
 """Reads what `atoll --output json` tells.
 
-events.py workload FILE               a plan for bare hosts: what it lists, by node, as JSON
-events.py parts FILE START END KEPT   an apply: its parts in milliseconds, a name and a number a line
+events.py workload FILE          a plan for bare hosts: what it lists, by node, as JSON
+events.py parts FILE START END   an apply: its parts in milliseconds, a name and a number a line
 
-START and END are when the run began and ended, KEPT when the last host kept its last wave, in
-seconds since 1970. A part `wait …` is one in which every host of the wave had come to start its
-services: starting them and waiting for their health. All the rest of the run is `files`.
+START and END are when the run began and ended, in seconds since 1970. A part `wait …` is one in
+which every host of the wave had come to start its services: starting them and waiting for their
+health, until the last host is healthy. All the rest of the run is `files`.
 """
 
 import json
@@ -39,46 +39,45 @@ def workload(events):
 class Wave:
     def __init__(self, name, begin):
         self.name, self.begin, self.end = name, begin, None
-        self.serving, self.waiting = {}, {}
+        self.serving, self.healthy = {}, {}
 
-    def all_serve(self):
-        """When the last host had come to its services, or to its end if it starts none."""
-        return max((self.waiting | self.serving).values())
+    def waited(self):
+        """From when the last host had come to its services until the last one was healthy."""
+        return max(self.healthy.values()) - max(self.serving.values())
 
 
-def waves(events, kept):
-    found = []
+def waves(events):
+    """The waves of a run, and when it began to look again."""
+    found, again = [], None
     for event in events:
         now = event["milliseconds_since_start"]
+        doing = event.get("doing", "")
         if event["event"] == "wave_started":
-            if found:
-                found[-1].end = now
             found.append(Wave(event["wave"], now))
         elif event["event"] == "federation":
             sys.exit("the APIs were set too: these hosts had not been forgotten, but never known")
         elif event["event"] == "step" and found:
-            if re.match(r"(re)?(start|load)ing ", event["doing"]):
+            if doing == "comparing again":
+                again = again or now
+            elif re.match(r"(re)?(start|load)ing |waiting for health", doing):
                 found[-1].serving.setdefault(event["node"], now)
-            elif event["doing"] == "waiting for health":
-                found[-1].waiting[event["node"]] = now
-    found[-1].end = kept
-    return found
+            elif doing == "keeping":
+                found[-1].healthy[event["node"]] = now
+    for wave, end in zip(found, [*(wave.begin for wave in found[1:]), again]):
+        wave.end = end
+    return found, again
 
 
-def parts(events, start, end, kept):
-    total, kept = (end - start) * 1000, (kept - start) * 1000
-    found = waves(events, kept)
-    # The base wave waits for no health: what follows its wait is what each wave takes to be kept.
-    keep = found[0].end - max(found[0].waiting.values())
+def parts(events, start, end):
+    total = (end - start) * 1000
+    found, again = waves(events)
     yield "whole", total
     yield "look", found[0].begin
-    waited = 0
     for wave in found:
-        wait = wave.end - keep - wave.all_serve()
-        waited += wait
-        yield f"files {wave.name}", wave.end - wave.begin - wait
-        yield f"wait {wave.name}", wait
-    yield "look again", total - kept
+        yield f"files {wave.name}", wave.end - wave.begin - wave.waited()
+        yield f"wait {wave.name}", wave.waited()
+    yield "look again", total - again
+    waited = sum(wave.waited() for wave in found)
     yield "wait", waited
     yield "files", total - waited
 
