@@ -53,6 +53,50 @@ plan_writes_nothing() {
 	[[ $(snapshot; find "$SITE" -printf '%p %i %s %C@\n') == "$before" ]] || wrong "something was written"
 }
 
+template_without_value() {
+	mkdir -p "$SITE/templates/docker"
+	printf '{\n  "data-root": "{{ data_rot }}"\n}\n' >"$SITE/templates/docker/daemon.json.tera"
+	expect 2 "$ATOLL" apply "$SITE" --yes
+	rm -r "$SITE/templates"
+	said 'docker/daemon.json.tera, line 2: Variable `data_rot` is not defined'
+	bare
+}
+
+ssh_agent() {
+	local socket=$STATE/agent.sock agent
+	rm -f "$socket"
+	ssh-agent -D -a "$socket" >/dev/null & agent=$!
+	wait_for 10 "[[ -S '$socket' ]]" || wrong "no ssh-agent"
+	SSH_AUTH_SOCK=$socket ATOLL_SSH_KEY='' expect 1 env -u ATOLL_SSH_KEY "$ATOLL" plan "$SITE"
+	said 'accepted none of the keys offered'
+	SSH_AUTH_SOCK=$socket ssh-add -q "$ATOLL_SSH_KEY" 2>/dev/null
+	SSH_AUTH_SOCK=$socket expect 1 env -u ATOLL_SSH_KEY "$ATOLL" plan "$SITE"
+	kill "$agent"
+	said 'start consul'
+	! grep -q '^failed' "$LOG" || wrong "a host was not reached with a key of ssh-agent"
+}
+
+revoked_host_key() {
+	sed "s#^\($NETWORK\.13\)#@revoked \1#" "$STATE/known_hosts" >"$STATE/known_revoked"
+	expect 1 "$ATOLL" plan "$SITE" --known-hosts "$STATE/known_revoked"
+	said 'failed example-one-wn-0: the host key of .* is marked @revoked'
+	[[ $(grep -c '^failed' "$LOG") == 1 ]] || wrong "other hosts failed too"
+}
+
+# Whoever comes second is told who is there, and changes nothing.
+second_operator() {
+	local holder before
+	before=$(snapshot)
+	on h3 'sudo flock /run/atoll.lock sh -c "echo run 20260101T000000Z of somebody, process 7 >/run/atoll.lock; echo held; sleep 60"' >"$STATE/holder" &
+	holder=$!
+	wait_for 10 "grep -q held '$STATE/holder'" || wrong "the lock cannot be held"
+	expect 1 "$ATOLL" apply "$SITE" --yes
+	kill "$holder"
+	said 'failed example-one-wn-0: another run is at work there \(run 20260101T000000Z of somebody'
+	[[ $(snapshot) == "$before" ]] || wrong "something was changed"
+	on h3 'sudo pkill -f "sh -c echo run 20260101T000000Z"' || true
+}
+
 changed_host_key() {
 	local key
 	ssh-keygen -q -t ed25519 -N '' -f "$STATE/other" <<<y >/dev/null

@@ -6,113 +6,23 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use provisioner::inventory::{
-    Docker, DockerSource, Federation, Host, Introduction, Inventory, Kind, Role, Site, Ssh,
-    Versions, Vo,
-};
+use provisioner::inventory::{self, Inventory};
 use provisioner::plan::plan;
-use provisioner::render::{fill, render, tree};
+use provisioner::render::{Overrides, fill, render, tree};
 
 pub(crate) use facts::evaluated;
 
 use facts::{Facts, facts};
 
-/// The inventory of `tests/fixtures/samples`.
+/// The inventory whose rendering should say what `tests/fixtures/samples` says.
 pub(crate) fn samples() -> Inventory {
-    let vos = [
-        ("vo.ai4eosc.eu", "ai4eosc", "deployments.cloud.ai4eosc.eu"),
-        (
-            "vo.imagine-ai.eu",
-            "imagine",
-            "deployments.cloud.imagine-ai.eu",
-        ),
-        (
-            "tutorials.ai4eosc.eu",
-            "tutorials",
-            "deployments.cloud.ai4eosc.eu",
-        ),
-    ];
-    let server = &[Role::ConsulServer, Role::NomadServer][..];
-    let ifca = [
-        ("server-0", server, 11),
-        ("server-1", server, 12),
-        ("server-2", server, 13),
-    ];
-    let demo = [
-        ("server-0", &[Role::ConsulServer, Role::Client][..], 14),
-        ("traefik", &[Role::Gateway][..], 15),
-    ];
-    Inventory {
-        federation: Federation {
-            name: name("ai4os"),
-            primary: name("ifca-ai4eosc"),
-            versions: Versions {
-                consul: name("1.22.3"),
-                nomad: name("1.11.3"),
-                traefik: name("3.7.15"),
-            },
-            docker: Docker {
-                source: DockerSource::Distribution,
-                version: "20.10.24+dfsg1-1+deb12u1+b2".to_owned(),
-            },
-            introduction: Introduction::Strict,
-            probe_image: "atoll/probe:1.35".to_owned(),
-            vos: vos
-                .map(|(vo, namespace, domain)| {
-                    (
-                        name(vo),
-                        Vo {
-                            namespace: name(namespace),
-                            domain: name(domain),
-                        },
-                    )
-                })
-                .into(),
-        },
-        sites: [
-            site("ifca-ai4eosc", "ifca", &ifca),
-            site("demo-ai4eosc", "demo", &demo),
-        ]
-        .into(),
-    }
+    let folder = fixtures().join("inventories/samples");
+    inventory::load(&folder).unwrap().inventory
 }
 
 /// A name which is known to be one.
 pub(crate) fn name<T: std::str::FromStr<Err: std::fmt::Debug>>(text: &str) -> T {
     text.parse().unwrap()
-}
-
-fn site(
-    datacenter: &str,
-    domain: &str,
-    hosts: &[(&str, &[Role], u8)],
-) -> (federation::names::DatacenterName, Site) {
-    let vos = ["vo.ai4eosc.eu", "vo.imagine-ai.eu", "tutorials.ai4eosc.eu"];
-    let vos: BTreeSet<_> = vos.map(name).into();
-    let hosts = hosts.iter().map(|(host, roles, last)| {
-        let address = [10, 88, 0, *last].into();
-        let host_entry = Host {
-            node: name(&format!("{datacenter}-{host}")),
-            roles: roles.iter().copied().collect(),
-            address,
-            public_address: address,
-            kind: Kind::Compute,
-            vos: vos.clone(),
-        };
-        (name(host), host_entry)
-    });
-    let site = Site {
-        site: None,
-        datacenter: name(datacenter),
-        domain: name(domain),
-        ssh: Ssh {
-            user: name("ubuntu"),
-            port: 22,
-        },
-        hosts: hosts.collect(),
-        vos,
-    };
-    (name(datacenter), site)
 }
 
 /// The folder of recorded and handwritten files that tests compare with.
@@ -341,7 +251,7 @@ fn differences(
 /// Our files by path, with their secrets called as the samples call them.
 fn rendered_files() -> BTreeMap<String, String> {
     let plan = plan(&samples());
-    let rendered = render(&plan).unwrap();
+    let rendered = render(&plan, &Overrides::default()).unwrap();
     tree(&plan, &rendered)
         .into_iter()
         .map(|(path, text)| {

@@ -213,8 +213,8 @@ fn what_a_file_says_is_what_the_inventory_holds() {
 #[rustfmt::skip]
 const WRONG_VALUES: &[(&str, &str, &str, &str)] = &[
     // Keys.
-    (ONE, "13 }", "13, gpus: 2 }",
-     "sites/one.yaml:8:49: hosts.wn-0.gpus: unknown key; the keys here are roles, address, public_address, kind, vos, name"),
+    (ONE, "13 }", "13, disk: 2 }",
+     "sites/one.yaml:8:49: hosts.wn-0.disk: unknown key; the keys here are roles, address, public_address, kind, vos, gpus, name"),
     (ONE, "address: 192.0.2.13", "adress: 192.0.2.13",
      "sites/one.yaml:8:28: hosts.wn-0.adress: unknown key; did you mean `address`?"),
     (ONE, "13 }", "13, addr: x }",
@@ -369,7 +369,7 @@ fn a_column_is_a_character() {
     assert_eq!(
         answer(&[edit]),
         [
-            "sites/one.yaml:8:11: hosts.wn-0.é日: unknown key; the keys here are roles, address, public_address, kind, vos, name",
+            "sites/one.yaml:8:11: hosts.wn-0.é日: unknown key; the keys here are roles, address, public_address, kind, vos, gpus, name",
             "sites/one.yaml:8:28: hosts.wn-0.roles[0]: `klient` is no word known here; did you mean `client`?",
         ]
     );
@@ -494,6 +494,17 @@ const BROKEN_RULES: &[(&[Edit], &[&str])] = &[
     (&[(ONE, "[gateway]", "[accounting]")],
      &["sites/one.yaml:6:3: warning: hosts: the site has clients and no gateway: users cannot reach their jobs; give a host the role `gateway`"]),
     // Roles.
+    // GPUs.
+    (&[(ONE, "13 }", "13, gpus: { model: \"A`B\", count: 0 } }")],
+     &["sites/one.yaml:8:55: hosts.wn-0.gpus: federation.yaml does not say which NVIDIA driver hosts with GPUs get; add `nvidia: { driver: …, toolkit: …, plugin: 1.1.0 }` there",
+       "sites/one.yaml:8:64: hosts.wn-0.gpus.model: `A`B` cannot be the model of a GPU; copy it from `nvidia-smi -L`",
+       "sites/one.yaml:8:78: hosts.wn-0.gpus.count: `0` cannot be a number of GPUs; a host has 1 to 64 GPUs"]),
+    (&[(FEDERATION, "vos:\n", "nvidia: { driver: 550.163.01-1, toolkit: x, plugin: 1.1.0 }\nvos:\n"), (ONE, "12 }", "12, gpus: { model: NVIDIA A100, count: 2 } }")],
+     &["federation.yaml:6:42: nvidia.toolkit: `x` cannot be the version of a package; copy it from `apt-cache policy nvidia-driver` (or `nvidia-container-toolkit`)",
+       "sites/one.yaml:7:61: hosts.gateway-0.gpus: only a host with the role `client` gives its GPUs to jobs; remove `gpus`, or add the role"]),
+    // The role `accounting`.
+    (&[(ONE, "[gateway]", "[gateway, accounting]"), (ONE, "[client]", "[client, accounting]")],
+     &["sites/one.yaml:8:27: hosts.wn-0.roles[1]: the site has an accounting host already; keep the role on one host"]),
     (&[(ONE, "[client]", "[]")],
      &["sites/one.yaml:8:18: hosts.wn-0.roles: a host has at least one role; say what it does, or remove the host"]),
     (&[(ONE, "[server]", "[server, nomad-server]")],

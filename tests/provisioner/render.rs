@@ -10,7 +10,7 @@ use std::path::PathBuf;
 
 use provisioner::inventory::{Introduction, Inventory, Kind, Role};
 use provisioner::plan::{Content, HostPlan, Plan, plan};
-use provisioner::render::{fill, render, tree};
+use provisioner::render::{Overrides, fill, render, tree};
 
 use crate::golden::{name, samples};
 
@@ -44,7 +44,7 @@ fn varied() -> Inventory {
 
 fn texts(inventory: &Inventory) -> BTreeMap<PathBuf, String> {
     let plan = plan(inventory);
-    tree(&plan, &render(&plan).unwrap())
+    tree(&plan, &render(&plan, &Overrides::default()).unwrap())
 }
 
 fn text(inventory: &Inventory, path: &str) -> String {
@@ -104,7 +104,7 @@ fn a_text_names_secrets_and_holds_none() {
         .map(|secret| (secret.to_string(), secret))
         .collect();
     let used = RefCell::new(BTreeSet::new());
-    for (path, text) in tree(&plan, &render(&plan).unwrap()) {
+    for (path, text) in tree(&plan, &render(&plan, &Overrides::default()).unwrap()) {
         let lookup = |name: &str| {
             used.borrow_mut().insert(name.to_owned());
             known.get(name).map(|_| String::new())
@@ -240,7 +240,7 @@ fn each_host_has_what_its_files_need() {
          /etc/consul.d/certs=0750:root:consul\n/opt/consul=0700:consul:consul\n\
          /etc/nomad.d=0750:root:root\n/etc/nomad.d/certs=0750:root:root\n/opt/nomad=0700:root:root\n\
          /opt/nomad/client=0700:root:root\n/opt/nomad/plugins=0755:root:root\nconsul-1.22.3\n\
-         nomad-1.11.3\ndocker/docker.io=20.10.24+dfsg1-1+deb12u1+b2\ndocker@base\n\
+         nomad-1.11.3\ndocker/docker.io=20.10.24+dfsg1-1+deb12u1+b6\ndocker@base\n\
          consul@consul clients\nnomad@nomad clients\natoll/probe:1.35\ntraefik:v3.7.15"
     );
 }

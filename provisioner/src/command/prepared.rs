@@ -12,7 +12,7 @@ use crate::command::Error;
 use crate::host::{Credentials, KnownHosts};
 use crate::inventory;
 use crate::plan::{self, Plan};
-use crate::render::{self, Rendered};
+use crate::render::{self, Overrides, Rendered};
 use crate::secrets::{Identity, Store};
 
 /// All that a run needs but the hosts.
@@ -32,7 +32,10 @@ impl Prepared {
     pub(super) fn new(target: &Target) -> Result<Self, Error> {
         let loaded = inventory::load(&target.inventory)?;
         let plan = plan::plan(&loaded.inventory);
-        let rendered = render::render(&plan)?;
+        let rendered = render::render(
+            &plan,
+            &Overrides::read(&target.inventory.join("templates"))?,
+        )?;
         let now = Timestamp::now();
         let identity = Identity::from_file(&target.identity)?;
         let mut store = Store::open(&target.inventory, &identity)?;

@@ -8,12 +8,12 @@ use crate::command::{Ended, Error};
 use crate::inventory;
 use crate::plan;
 use crate::progress::{Format, show};
-use crate::render;
+use crate::render::{self, Overrides};
 
 pub(super) fn run(folder: &Path, out: &Path, format: Format) -> Result<Ended, Error> {
     let loaded = inventory::load(folder)?;
     let plan = plan::plan(&loaded.inventory);
-    let rendered = render::render(&plan)?;
+    let rendered = render::render(&plan, &Overrides::read(&folder.join("templates"))?)?;
     let tree = render::tree(&plan, &rendered);
     render::write(&tree, out)?;
     match format {

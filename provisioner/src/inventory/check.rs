@@ -36,8 +36,10 @@ pub(super) fn check(files: &Files, problems: &Problems) {
             host_roles(host, problems);
             host_kind(host, problems);
             host_vos(site, host, problems);
+            host_gpus(files.federation.as_ref(), host, problems);
         }
     }
+    accounting(files, problems);
     taken(files, problems);
 }
 
@@ -239,6 +241,31 @@ fn host_vos(site: &SiteFile, host: &HostEntry, problems: &Problems) {
         let what = format!("the site does not serve `{}`", vo.value);
         let hint = "a host can only narrow the `vos` of its site";
         problems.error(&vo.place, what, hint);
+    }
+}
+
+/// GPUs are for jobs, and need versions of what drives them.
+fn host_gpus(federation: Option<&FederationFile>, host: &HostEntry, problems: &Problems) {
+    let Some(gpus) = &host.gpus else { return };
+    if host.is_whole() && !host.has(Role::Client) {
+        let what = "only a host with the role `client` gives its GPUs to jobs";
+        problems.error(&gpus.place, what, "remove `gpus`, or add the role");
+    }
+    if federation.is_some_and(|federation| federation.nvidia.is_none()) {
+        let what = "federation.yaml does not say which NVIDIA driver hosts with GPUs get";
+        let hint = "add `nvidia: { driver: …, toolkit: …, plugin: 1.1.0 }` there";
+        problems.error(&gpus.place, what, hint);
+    }
+}
+
+/// The nodes of a datacenter deliver to one place.
+fn accounting(files: &Files, problems: &Problems) {
+    for site in files.sites() {
+        let places = places(site.hosts(), Role::Accounting);
+        if let Some(second) = places.get(1) {
+            let what = "the site has an accounting host already";
+            problems.error(second, what, "keep the role on one host");
+        }
     }
 }
 

@@ -139,6 +139,16 @@ impl<'a> Field<'a> {
         None
     }
 
+    /// A value which a function reads as a whole; it reports by itself what it cannot read.
+    pub(super) fn whole<T>(
+        self,
+        read: impl FnOnce(Field<'a>) -> Option<T>,
+    ) -> Option<Spot<Option<T>>> {
+        let place = self.place.clone();
+        let value = read(self);
+        Some(Spot { value, place })
+    }
+
     /// The items of a list, `None` in place of each that could not be read.
     pub(super) fn list<T>(
         self,
@@ -330,7 +340,7 @@ mod tests {
             ("vso", Some("vos")),
             ("vm", None),
             ("k", None),
-            ("gpus", None),
+            ("cpus", None),
             ("", None),
         ] {
             assert_eq!(nearest(text, &known), meant, "{text}");

@@ -15,7 +15,7 @@ use federation::names::{
 use super::decode::{Field, Spot};
 use super::problem::{Place, Problems};
 use super::tree::Node;
-use super::{Docker, DockerSource, Introduction, Kind, Role, Ssh, Versions};
+use super::{Docker, DockerSource, Gpus, Introduction, Kind, Nvidia, Role, Ssh, Versions};
 
 const ROLES: &[(&str, &[Role])] = &[
     ("consul-server", &[Role::ConsulServer]),
@@ -51,6 +51,8 @@ pub(super) struct FederationFile {
     pub(super) introduction: Option<Spot<Introduction>>,
     pub(super) probe_image: Option<String>,
     pub(super) vos: Option<Spot<Vec<VoEntry>>>,
+    /// Outside: whether the key is there. Inside: whether its value could be read.
+    pub(super) nvidia: Option<Spot<Option<Nvidia>>>,
 }
 
 /// One key of `vos:` with its value.
@@ -82,6 +84,7 @@ pub(super) struct HostEntry {
     pub(super) public_address: Option<Spot<IpAddr>>,
     pub(super) kind: Option<Spot<Kind>>,
     pub(super) vos: Option<VoList>,
+    pub(super) gpus: Option<Spot<Option<Gpus>>>,
 }
 
 /// The words of `roles:`, each with the roles it means.
@@ -175,6 +178,7 @@ pub(super) fn federation(node: &Node, file: &Path, problems: &Problems) -> Optio
         introduction: keys.optional("introduction", |field| field.word(INTRODUCTIONS)),
         probe_image: keys.required("verify", "{ image: \"atoll/probe:1.35\" }", probe_image),
         vos: keys.required("vos", "{}", |field| field.named(vo)),
+        nvidia: keys.optional("nvidia", |field| field.whole(nvidia)),
     })
 }
 
@@ -206,6 +210,40 @@ fn docker(field: Field) -> Option<Docker> {
         Some(Docker {
             source: source?.value,
             version: version?.value,
+        })
+    })?
+}
+
+fn nvidia(field: Field) -> Option<Nvidia> {
+    let package = |field: Field| {
+        field.read(
+            package_version,
+            "copy it from `apt-cache policy nvidia-driver` (or `nvidia-container-toolkit`)",
+        )
+    };
+    field.keys(|keys| {
+        let driver = keys.required("driver", "550.163.01-1", package);
+        let toolkit = keys.required("toolkit", "1.17.8-1", package);
+        let plugin = keys.required("plugin", "1.1.0", Field::parse);
+        Some(Nvidia {
+            driver: driver?.value,
+            toolkit: toolkit?.value,
+            plugin: plugin?.value,
+        })
+    })?
+}
+
+fn gpus(field: Field) -> Option<Gpus> {
+    field.keys(|keys| {
+        let model = keys.required("model", "NVIDIA A100-PCIE-40GB", |field| {
+            field.read(model, "copy it from `nvidia-smi -L`")
+        });
+        let count = keys.required("count", "2", |field| {
+            field.read(count, "a host has 1 to 64 GPUs")
+        });
+        Some(Gpus {
+            model: model?.value,
+            count: count?.value,
         })
     })?
 }
@@ -275,6 +313,7 @@ fn host(key: Option<Spot<HostName>>, field: Field) -> Option<HostEntry> {
         public_address: keys.optional("public_address", Field::address),
         kind: keys.optional("kind", |field| field.word(KINDS)),
         vos: keys.optional("vos", vo_list),
+        gpus: keys.optional("gpus", |field| field.whole(gpus)),
         name: keys.optional("name", Field::parse),
     })
 }
@@ -283,6 +322,20 @@ fn port(text: &str) -> Result<u16, String> {
     let port = text.parse::<NonZeroU16>();
     port.map(NonZeroU16::get)
         .map_err(|_| format!("`{text}` cannot be a TCP port"))
+}
+
+/// NVML's names are shorter than 96 bytes and plain text.
+fn model(text: &str) -> Result<String, String> {
+    let is_plain = |b: u8| b == b' ' || (b.is_ascii_graphic() && !b"\"'\\$`".contains(&b));
+    let is_model = (1..96).contains(&text.len()) && text.bytes().all(is_plain);
+    is_model
+        .then(|| text.to_owned())
+        .ok_or_else(|| format!("`{text}` cannot be the model of a GPU"))
+}
+
+fn count(text: &str) -> Result<u32, String> {
+    let count = text.parse().ok().filter(|count| (1..=64).contains(count));
+    count.ok_or_else(|| format!("`{text}` cannot be a number of GPUs"))
 }
 
 /// Debian's rule (deb-version), so that the text can stand in a command.

@@ -54,6 +54,19 @@ pub struct Federation {
     pub probe_image: String,
     /// Virtual organisations, each with its Nomad namespace and parent domain.
     pub vos: BTreeMap<VoName, Vo>,
+    /// What hosts with NVIDIA GPUs get; there when any host has some.
+    pub nvidia: Option<Nvidia>,
+}
+
+/// The versions of what a host with NVIDIA GPUs needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Nvidia {
+    /// Of the package `nvidia-driver`.
+    pub driver: String,
+    /// Of the package `nvidia-container-toolkit`, which gives Docker its runtime.
+    pub toolkit: String,
+    /// Of Nomad's device plugin, `nomad-device-nvidia`.
+    pub plugin: Version,
 }
 
 /// The wanted version of each product.
@@ -144,6 +157,17 @@ pub struct Host {
     pub kind: Kind,
     /// The VOs it serves: the site's, unless the host narrows them.
     pub vos: BTreeSet<VoName>,
+    /// Its GPUs, if it has some.
+    pub gpus: Option<Gpus>,
+}
+
+/// The GPUs that a host should turn out to have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Gpus {
+    /// Their model as the driver names it: `NVIDIA A100-PCIE-40GB`.
+    pub model: String,
+    /// How many.
+    pub count: u32,
 }
 
 /// What a host does. The file's `server` means both kinds of server.
@@ -176,6 +200,19 @@ impl Inventory {
     /// The site which owns Consul's ACLs.
     pub fn is_primary(&self, site: &Site) -> bool {
         site.datacenter == self.federation.primary
+    }
+
+    /// Where the nodes of a site deliver their usage records: to a host of their own site,
+    /// else of the primary one, else of the first that has one.
+    pub fn accounting<'a>(&'a self, site: &'a Site) -> Option<(&'a Site, &'a Host)> {
+        let primary = self.sites.get(&self.federation.primary);
+        std::iter::once(site)
+            .chain(primary)
+            .chain(self.sites.values())
+            .find_map(|site| {
+                let mut hosts = site.hosts.values();
+                Some((site, hosts.find(|host| host.has(Role::Accounting))?))
+            })
     }
 
     /// Every host of the federation with its site, by node name.

@@ -159,6 +159,9 @@ fn federation(file: FederationFile) -> Option<Federation> {
         introduction: file.introduction.map_or(Introduction::Strict, value),
         probe_image: file.probe_image?,
         vos: file.vos?.value.into_iter().map(vo).collect::<Option<_>>()?,
+        nvidia: file
+            .nvidia
+            .map_or(Some(None), |spot| spot.value.map(Some))?,
     })
 }
 
@@ -198,6 +201,7 @@ fn host(site: &SiteFile, entry: HostEntry) -> Option<(HostName, Host)> {
             .iter()
             .map(|vo| Some(vo.as_ref()?.value.clone()))
             .collect::<Option<_>>()?,
+        gpus: entry.gpus.map_or(Some(None), |spot| spot.value.map(Some))?,
     };
     Some((entry.key?.value, host))
 }

@@ -27,7 +27,7 @@ use crate::plan::{
 
 pub use folder::{WriteError, write};
 pub use placeholder::{UnfilledSecret, fill, throwaway};
-pub use templates::{RenderError, TEMPLATES};
+pub use templates::{Overrides, RenderError, TEMPLATES};
 pub use tree::tree;
 
 use templates::Engine;
@@ -95,12 +95,12 @@ pub struct RenderedGateway {
     pub dynamic_configuration: String,
 }
 
-/// Renders a whole plan.
+/// Renders a whole plan, with some of the templates in the operator's own words.
 ///
 /// # Errors
 /// When a template is no template, or asks for what its context lacks.
-pub fn render(plan: &Plan) -> Result<Rendered, RenderError> {
-    let engine = Engine::new()?;
+pub fn render(plan: &Plan, own: &Overrides) -> Result<Rendered, RenderError> {
+    let engine = Engine::new(own)?;
     let hosts = plan.hosts.iter().map(|(node, host)| {
         let files: Result<_, _> = host
             .files

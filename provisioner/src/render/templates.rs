@@ -1,5 +1,9 @@
 //! The embedded templates, and the engine which fills them.
 
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::{fs, io};
+
 use tera::{Context, ErrorKind, Tera};
 
 use crate::plan::Template;
@@ -43,6 +47,25 @@ pub const TEMPLATES: &[(&str, &str)] = &[
 /// Why a plan cannot be rendered.
 #[derive(Debug, thiserror::Error)]
 pub enum RenderError {
+    /// The folder of the operator's own templates cannot be read.
+    #[error("cannot read the templates in {}", folder.display())]
+    Folder {
+        /// The folder.
+        folder: PathBuf,
+        /// What the system answered.
+        source: std::io::Error,
+    },
+    /// Files there which take the place of no template.
+    #[error(
+        "{} {} the place of no template; the templates are {}",
+        names.join(", "),
+        if names.len() == 1 { "takes" } else { "take" },
+        TEMPLATES.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ")
+    )]
+    Strangers {
+        /// Their paths below the folder.
+        names: Vec<String>,
+    },
     /// A template is no template.
     #[error("cannot read the templates")]
     Templates {
@@ -69,14 +92,58 @@ pub enum RenderError {
     },
 }
 
+/// An operator's own words for some of the templates, by name.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Overrides(BTreeMap<String, String>);
+
+impl Overrides {
+    /// Reads a folder that is laid out as `templates/`; one that is not there holds nothing.
+    ///
+    /// # Errors
+    /// When it cannot be read, or holds files that are named as no template is.
+    pub fn read(folder: &Path) -> Result<Self, RenderError> {
+        let mut own = BTreeMap::new();
+        if folder.exists() {
+            collect(folder, folder, &mut own).map_err(|source| RenderError::Folder {
+                folder: folder.to_path_buf(),
+                source,
+            })?;
+        }
+        let is_known = |name: &String| TEMPLATES.iter().any(|(known, _)| known == name);
+        let names: Vec<String> = own.keys().filter(|name| !is_known(name)).cloned().collect();
+        if names.is_empty() {
+            Ok(Self(own))
+        } else {
+            Err(RenderError::Strangers { names })
+        }
+    }
+}
+
+fn collect(root: &Path, folder: &Path, own: &mut BTreeMap<String, String>) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            collect(root, &path, own)?;
+        } else {
+            let name = path.strip_prefix(root).unwrap_or(&path);
+            own.insert(name.display().to_string(), fs::read_to_string(&path)?);
+        }
+    }
+    Ok(())
+}
+
 /// The templates, parsed once.
 #[derive(Debug)]
 pub(super) struct Engine(Tera);
 
 impl Engine {
-    /// The engine with the embedded templates.
-    pub(super) fn new() -> Result<Self, RenderError> {
-        Self::with(TEMPLATES)
+    /// The engine with the embedded templates, some of them in the operator's own words.
+    pub(super) fn new(own: &Overrides) -> Result<Self, RenderError> {
+        let templates: Vec<(&str, &str)> = TEMPLATES
+            .iter()
+            .map(|(name, text)| (*name, own.0.get(*name).map_or(*text, String::as_str)))
+            .collect();
+        Self::with(&templates)
     }
 
     fn with(templates: &[(&str, &str)]) -> Result<Self, RenderError> {
@@ -142,6 +209,28 @@ mod tests {
                 .unwrap_err()
                 .contains("cannot read the templates")
         );
+    }
+
+    #[test]
+    fn an_own_template_takes_the_place_of_the_one_of_its_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let name = "consul/policies/dns-read.hcl.tera";
+        std::fs::create_dir_all(folder.path().join("consul/policies")).unwrap();
+        std::fs::write(folder.path().join(name), "own words").unwrap();
+        let own = Overrides::read(folder.path()).unwrap();
+        let policy = Template::ConsulPolicy(ConsulPolicy::DnsRead);
+        assert_eq!(
+            Engine::new(&own).unwrap().text(&policy).unwrap(),
+            "own words"
+        );
+        std::fs::write(folder.path().join("consul/acl.tera"), "").unwrap();
+        let told = Overrides::read(folder.path()).unwrap_err().to_string();
+        assert!(
+            told.starts_with("consul/acl.tera takes the place of no template"),
+            "{told}"
+        );
+        let none = Overrides::read(&folder.path().join("none")).unwrap();
+        assert_eq!(none, Overrides::default());
     }
 
     #[test]

@@ -16,7 +16,7 @@ use std::process::Command;
 
 use provisioner::inventory::Inventory;
 use provisioner::plan::{Plan, plan};
-use provisioner::render::{Body, Rendered, fill, render, throwaway};
+use provisioner::render::{Body, Overrides, Rendered, fill, render, throwaway};
 
 use super::varied;
 use crate::golden::samples;
@@ -59,7 +59,7 @@ fn filled(plan: &Plan, text: &str) -> String {
 /// A plan with all its texts.
 fn planned(inventory: &Inventory) -> (Plan, Rendered) {
     let plan = plan(inventory);
-    let rendered = render(&plan).unwrap();
+    let rendered = render(&plan, &Overrides::default()).unwrap();
     (plan, rendered)
 }
 

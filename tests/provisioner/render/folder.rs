@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use provisioner::plan::plan;
-use provisioner::render::{WriteError, render, tree, write};
+use provisioner::render::{Overrides, WriteError, render, tree, write};
 use serde_json::{Value, json};
 
 use crate::golden::samples;
@@ -98,7 +98,7 @@ fn a_folder_of_somebody_else_is_refused() {
 #[test]
 fn a_manifest_lists_every_file_with_its_rights() {
     let plan = plan(&samples());
-    let tree = tree(&plan, &render(&plan).unwrap());
+    let tree = tree(&plan, &render(&plan, &Overrides::default()).unwrap());
     let node = Path::new("ifca-ai4eosc-server-0");
     let manifest: Vec<Value> = serde_json::from_str(&tree[&node.join("manifest.json")]).unwrap();
     assert_eq!(manifest.len(), 13);
