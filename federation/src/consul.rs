@@ -3,6 +3,8 @@
 //! Paths and fields as Consul 1.22 documents and shows them. Every call but
 //! [`leader`] and [`peers`] wants a token.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -177,4 +179,126 @@ pub fn service(name: &str) -> Call<Vec<CatalogService>> {
         Method::Get,
         format!("/v1/catalog/service/{name}"),
     )
+}
+
+/// An instance of a service with its node and checks.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Instance {
+    /// Where it is.
+    pub node: InstanceNode,
+    /// What it says of itself.
+    pub service: InstanceService,
+    /// Its checks, and those of its node.
+    pub checks: Vec<Check>,
+}
+
+/// The node of an instance.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct InstanceNode {
+    /// Its name.
+    pub node: String,
+}
+
+/// What an instance says of itself.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct InstanceService {
+    /// Facts by name.
+    #[serde(default)]
+    pub meta: BTreeMap<String, String>,
+}
+
+/// What a check says.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Check {
+    /// For people.
+    pub name: String,
+    /// Its state.
+    pub status: Health,
+    /// What it last said.
+    #[serde(default)]
+    pub output: String,
+}
+
+/// All instances of a service in the agent's datacenter, healthy or not.
+pub fn instances(service: &str) -> Call<Vec<Instance>> {
+    Call::json(
+        Api::Consul,
+        Method::Get,
+        format!("/v1/health/service/{service}"),
+    )
+}
+
+/// The state of a check, worst last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Health {
+    /// All is well.
+    Passing,
+    /// It works, but something is amiss.
+    Warning,
+    /// It does not work.
+    Critical,
+}
+
+/// A service of this node, with one check that wants to hear of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Service {
+    /// Unique on the agent.
+    #[serde(rename = "ID")]
+    pub id: String,
+    /// The name under which it is found.
+    pub name: String,
+    /// Short words to filter by.
+    pub tags: Vec<String>,
+    /// Facts: keys of at most 128, values of at most 512 bytes.
+    pub meta: BTreeMap<String, String>,
+    /// Its check.
+    pub check: TtlCheck,
+}
+
+/// A check that turns critical when nothing is heard of it for its time to live.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct TtlCheck {
+    /// What [`update_check`] names it by.
+    #[serde(rename = "CheckID")]
+    pub id: String,
+    /// For people.
+    #[serde(rename = "Name")]
+    pub name: String,
+    /// Such as `60s`.
+    #[serde(rename = "TTL")]
+    pub ttl: String,
+    /// Its state until the first word.
+    #[serde(rename = "Status")]
+    pub status: Health,
+    /// How long it may be critical before the service is forgotten, such as `72h`.
+    #[serde(rename = "DeregisterCriticalServiceAfter")]
+    pub forget_after: String,
+}
+
+/// Registers a service at the asked agent, in place of what it knew. Needs `service:write`.
+pub fn register_service(service: &Service) -> Call<()> {
+    Call::done(
+        Api::Consul,
+        Method::Put,
+        "/v1/agent/service/register?replace-existing-checks=true",
+    )
+    .with(service)
+}
+
+/// Tells a check with a time to live how things are. Answered with 404 when it is not known.
+///
+/// A text that stays the same costs the servers nothing.
+pub fn update_check(id: &str, status: Health, text: &str) -> Call<()> {
+    Call::done(
+        Api::Consul,
+        Method::Put,
+        format!("/v1/agent/check/update/{id}"),
+    )
+    .with(&json!({ "Status": status, "Output": text }))
 }

@@ -1,6 +1,6 @@
 //! What every program of Atoll means in the same way.
 //!
-//! Names that cannot be wrong, and the calls to Consul and Nomad as plain data:
+//! Names that cannot be wrong, the usage record, how settings files are read, and the calls to Consul and Nomad as plain data:
 //! a [`http::Call`] says what to send and how to read the answer. This crate
 //! decides nothing, retries nothing and opens no connection; the programs do.
 
@@ -8,3 +8,5 @@ pub mod consul;
 pub mod http;
 pub mod names;
 pub mod nomad;
+pub mod settings;
+pub mod usage;

@@ -10,6 +10,14 @@ use serde_json::{Value, json};
 
 use crate::http::{Api, Call, Method};
 
+mod placed;
+
+pub use placed::{
+    Allocated, AllocatedCpu, AllocatedDevice, AllocatedMemory, AllocatedShared, AllocatedTask,
+    Equipped, Instance, Placed, PlacedEvent, PlacedGroup, PlacedJob, PlacedState, PlacedTask,
+    Resources, ResourcesCpu, ResourcesDevice, equipped, node_allocations,
+};
+
 /// The address of the Raft leader, empty while there is none. Needs no token.
 pub fn leader() -> Call<String> {
     Call::json(Api::Nomad, Method::Get, "/v1/status/leader")
@@ -51,6 +59,45 @@ pub struct Policy {
     pub description: String,
     /// The rules, in HCL.
     pub rules: String,
+}
+
+/// A token as lists show it: without its secret.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct TokenStub {
+    /// Public ID.
+    #[serde(rename = "AccessorID")]
+    pub accessor_id: String,
+    /// For people; not unique.
+    pub name: String,
+}
+
+/// All tokens.
+pub fn tokens() -> Call<Vec<TokenStub>> {
+    Call::json(Api::Nomad, Method::Get, "/v1/acl/tokens")
+}
+
+/// Makes a token with one policy. Nomad chooses its secret, and tells it once.
+pub fn create_token(name: &str, policy: &str) -> Call<NewToken> {
+    Call::json(Api::Nomad, Method::Post, "/v1/acl/token")
+        .with(&json!({ "Name": name, "Type": "client", "Policies": [policy] }))
+}
+
+/// Withdraws a token.
+pub fn delete_token(accessor_id: &str) -> Call<()> {
+    Call::done(
+        Api::Nomad,
+        Method::Delete,
+        format!("/v1/acl/token/{accessor_id}"),
+    )
+}
+
+/// A token that has just been made.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+pub struct NewToken {
+    /// Its secret.
+    #[serde(rename = "SecretID")]
+    pub secret_id: String,
 }
 
 /// A policy by name.
@@ -141,26 +188,6 @@ pub struct Driver {
 /// All nodes.
 pub fn nodes() -> Call<Vec<NodeStub>> {
     Call::json(Api::Nomad, Method::Get, "/v1/nodes")
-}
-
-/// A node, whole.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct Node {
-    /// Node ID.
-    #[serde(rename = "ID")]
-    pub id: String,
-    /// Merged static and dynamic metadata.
-    #[serde(default)]
-    pub meta: Option<BTreeMap<String, String>>,
-    /// What the node has found of itself.
-    #[serde(default)]
-    pub attributes: Option<BTreeMap<String, String>>,
-}
-
-/// One node.
-pub fn node(id: &str) -> Call<Node> {
-    Call::json(Api::Nomad, Method::Get, format!("/v1/node/{id}"))
 }
 
 /// Sets dynamic metadata of a node; it wins over the static kind and survives restarts.
