@@ -1,0 +1,5 @@
+//! The built library, loaded as programs load the driver's.
+
+mod library;
+mod machine;
+mod metering;
