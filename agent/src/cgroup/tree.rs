@@ -1,0 +1,98 @@
+//! Reading a group's folder: names, counters, processes.
+
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+
+use crate::cgroup::TaskKey;
+
+/// More groups or processes than this are not looked at: no node has as many.
+const LIMIT: usize = 16_384;
+
+/// The task that a group's name tells: `<allocation>.<task>`, with Nomad's UUID.
+pub(super) fn task_of(name: &str) -> Option<TaskKey> {
+    let (allocation, rest) = name.split_at_checked(36)?;
+    let task = rest.strip_prefix('.')?;
+    let places = allocation.bytes().enumerate();
+    let uuid = places.into_iter().all(|(place, byte)| match place {
+        8 | 13 | 18 | 23 => byte == b'-',
+        _ => byte.is_ascii_hexdigit(),
+    });
+    (uuid && !task.is_empty()).then(|| TaskKey {
+        allocation: allocation.to_owned(),
+        task: task.to_owned(),
+    })
+}
+
+/// The container that a group's name tells: 64 hexadecimal digits.
+pub(super) fn container_of(name: &str) -> Option<&str> {
+    let scope = name
+        .strip_prefix("docker-")
+        .and_then(|rest| rest.strip_suffix(".scope"));
+    let id = scope.unwrap_or(name);
+    (id.len() == 64 && id.bytes().all(|byte| byte.is_ascii_hexdigit())).then_some(id)
+}
+
+/// The names of the groups in a group, in order.
+pub(super) fn children(folder: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let folders = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
+    let names = folders.filter_map(|entry| entry.file_name().into_string().ok());
+    let mut names: Vec<String> = names.take(LIMIT).collect();
+    names.sort();
+    names
+}
+
+/// The processes of a group itself.
+pub(super) fn processes(folder: &Path) -> Vec<i32> {
+    let text = std::fs::read_to_string(folder.join("cgroup.procs")).unwrap_or_default();
+    let pids = text.lines().filter_map(|line| line.trim().parse().ok());
+    pids.filter(|&pid| pid > 0).take(LIMIT).collect()
+}
+
+/// A number in a file of its own.
+pub(super) fn number(file: &Path) -> Option<u64> {
+    std::fs::read_to_string(file).ok()?.trim().parse().ok()
+}
+
+/// A number in a file of lines `<key> <number>`.
+pub(super) fn keyed(file: &Path, key: &str) -> Option<u64> {
+    let text = std::fs::read_to_string(file).ok()?;
+    let lines = text.lines().filter_map(|line| line.split_once(' '));
+    let mut values = lines.filter(|(name, _)| *name == key);
+    values.next()?.1.trim().parse().ok()
+}
+
+/// What makes a group's counters begin anew: its path below the root, and its inode.
+pub(super) fn epoch(root: &Path, folder: &Path) -> Option<String> {
+    let inode = std::fs::metadata(folder).ok()?.ino();
+    let path = folder.strip_prefix(root).unwrap_or(folder);
+    Some(format!("{}#{inode}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_a_task_a_container_or_neither() {
+        let key = task_of("0a1b2c3d-0000-4000-8000-00000000abcd.side.car").unwrap();
+        assert_eq!(key.allocation, "0a1b2c3d-0000-4000-8000-00000000abcd");
+        assert_eq!(key.task, "side.car");
+        for name in [
+            "reserve",
+            "0a1b2c3d-0000-4000-8000-00000000abcd.",
+            "0a1b2c3d-0000-4000-8000-00000000abcd",
+            "0a1b2c3dx0000-4000-8000-00000000abcd.main",
+            "ä0a1b2c3d-0000-4000-8000-00000000abc.main",
+        ] {
+            assert_eq!(task_of(name), None, "{name}");
+        }
+        let id = "ab".repeat(32);
+        assert_eq!(container_of(&id), Some(id.as_str()));
+        assert_eq!(
+            container_of(&format!("docker-{id}.scope")),
+            Some(id.as_str())
+        );
+        assert_eq!(container_of("ssh.service"), None);
+    }
+}

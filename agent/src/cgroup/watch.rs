@@ -1,0 +1,338 @@
+//! Waiting until something begins or ends.
+//!
+//! One poll over an inotify descriptor (groups that appear, vanish, or are
+//! given a process) and a descriptor of the main process of each group (it
+//! becomes readable when the process ends, and its last use can still be read).
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::mem::MaybeUninit;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::inotify::{self, CreateFlags, ReadFlags, WatchFlags};
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
+
+use crate::cgroup::{process, tree};
+
+/// How often a group that is expected to get its first process is looked at.
+const CLOSE_LOOK: Duration = Duration::from_millis(2);
+/// And for how long after it appeared or was written to.
+const FRESH: Duration = Duration::from_secs(3);
+/// And for how long after it got one: Nomad's executor goes in first, starts the task, and leaves.
+const SETTLE: Duration = Duration::from_millis(200);
+/// How often parents that are not there are looked for.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+/// The most descriptors of processes that are held; the unit allows 4096 in all.
+const HELD: usize = 2048;
+/// The most groups that are watched one by one.
+const WATCHED: usize = 4096;
+
+/// A folder whose children are groups.
+pub(super) struct Place {
+    pub(super) folder: PathBuf,
+    /// By name, whether a child is one of ours.
+    pub(super) is_group: fn(&str) -> bool,
+}
+
+/// What is held of a group.
+#[derive(Debug)]
+struct Group {
+    watches: Vec<i32>,
+    /// Until when a first process is expected any moment.
+    fresh_until: Option<Instant>,
+    /// The processes whose end is waited for: the main one, and for a start the one beside it.
+    mains: BTreeSet<i32>,
+    /// Those that have ended and are still listed: they are not waited for twice.
+    ended: BTreeSet<i32>,
+}
+
+impl Group {
+    fn is_fresh(&self, now: Instant) -> bool {
+        self.fresh_until.is_some_and(|until| now < until)
+    }
+}
+
+pub(super) struct Watch {
+    proc: PathBuf,
+    places: Vec<Place>,
+    inotify: Option<OwnedFd>,
+    parents: BTreeMap<PathBuf, i32>,
+    groups: BTreeMap<PathBuf, Group>,
+    held: BTreeMap<i32, OwnedFd>,
+    /// Whether everything was looked at before: what is there at the first look is no news.
+    looked: bool,
+}
+
+impl Watch {
+    pub(super) fn new(proc: &Path, places: Vec<Place>) -> Self {
+        let flags = CreateFlags::NONBLOCK | CreateFlags::CLOEXEC;
+        Self {
+            proc: proc.to_owned(),
+            places,
+            inotify: inotify::init(flags).ok(),
+            parents: BTreeMap::new(),
+            groups: BTreeMap::new(),
+            held: BTreeMap::new(),
+            looked: false,
+        }
+    }
+
+    /// Waits until something begins or ends, at most `limit`.
+    pub(super) fn wait(&mut self, limit: Duration) {
+        let deadline = Instant::now() + limit;
+        // What changed since the last time is news, too.
+        let first = !self.looked;
+        let mut news = self.look() && !first;
+        while !news {
+            let now = Instant::now();
+            let left = deadline.saturating_duration_since(now);
+            if left.is_zero() {
+                return;
+            }
+            let ready = self.poll(left.min(self.pause(now)));
+            if ready.ended {
+                return;
+            }
+            news = if ready.noticed {
+                self.hear();
+                self.look()
+            } else if self.some_parent_is_missing() && !self.is_fresh(Instant::now()) {
+                self.look()
+            } else {
+                self.look_close()
+            };
+        }
+    }
+
+    fn pause(&self, now: Instant) -> Duration {
+        if self.is_fresh(now) {
+            CLOSE_LOOK
+        } else if self.inotify.is_none() || self.some_parent_is_missing() {
+            LOOK_AGAIN
+        } else {
+            Duration::MAX
+        }
+    }
+
+    fn is_fresh(&self, now: Instant) -> bool {
+        let mut groups = self.groups.values();
+        groups.any(|group| group.is_fresh(now))
+    }
+
+    fn some_parent_is_missing(&self) -> bool {
+        self.parents.len() < self.places.len()
+    }
+
+    fn poll(&mut self, limit: Duration) -> Ready {
+        let mut fds = Vec::with_capacity(self.held.len() + 1);
+        let pids: Vec<i32> = self.held.keys().copied().collect();
+        fds.extend(self.held.values().map(|fd| PollFd::new(fd, PollFlags::IN)));
+        fds.extend(self.inotify.iter().map(|fd| PollFd::new(fd, PollFlags::IN)));
+        let limit = Timespec {
+            tv_sec: i64::try_from(limit.as_secs())
+                .unwrap_or(i64::MAX)
+                .min(86_400),
+            tv_nsec: i64::from(limit.subsec_nanos()),
+        };
+        // A signal, too, ends the wait: whoever waits has something to look at.
+        if poll(&mut fds, Some(&limit)).is_err() {
+            return Ready {
+                ended: true,
+                noticed: false,
+            };
+        }
+        let ready: Vec<bool> = fds.iter().map(|fd| !fd.revents().is_empty()).collect();
+        let noticed = ready.get(pids.len()).copied().unwrap_or_default();
+        let over = pids.iter().zip(&ready).filter(|(_, ready)| **ready);
+        let over: Vec<i32> = over.map(|(&pid, _)| pid).collect();
+        for &pid in &over {
+            self.end(pid);
+        }
+        Ready {
+            ended: !over.is_empty(),
+            noticed,
+        }
+    }
+
+    fn end(&mut self, pid: i32) {
+        self.held.remove(&pid);
+        for group in self.groups.values_mut() {
+            if group.mains.remove(&pid) {
+                group.ended.insert(pid);
+            }
+        }
+    }
+
+    /// Takes what inotify has to say: a group that was written to is about to get a process.
+    fn hear(&mut self) {
+        let Some(fd) = &self.inotify else {
+            return;
+        };
+        let mut buffer = [MaybeUninit::uninit(); 8192];
+        let mut reader = inotify::Reader::new(fd, &mut buffer);
+        let mut written = BTreeSet::new();
+        while let Ok(event) = reader.next() {
+            if event.events().contains(ReadFlags::MODIFY) {
+                written.insert(event.wd());
+            }
+        }
+        let until = Instant::now() + FRESH;
+        let groups = self.groups.values_mut();
+        for group in groups.filter(|g| g.watches.iter().any(|wd| written.contains(wd))) {
+            if group.mains.is_empty() {
+                group.fresh_until = Some(until);
+            }
+        }
+    }
+
+    /// Looks at everything; true when a group came or went, or a process was found.
+    fn look(&mut self) -> bool {
+        let now = Instant::now();
+        let first = !std::mem::replace(&mut self.looked, true);
+        let mut there = BTreeSet::new();
+        let mut news = false;
+        for place in &self.places {
+            if !place.folder.is_dir() {
+                news |= self.parents.remove(&place.folder).is_some();
+                continue;
+            }
+            if let Some(fd) = &self.inotify
+                && !self.parents.contains_key(&place.folder)
+            {
+                let flags = WatchFlags::CREATE | WatchFlags::DELETE | WatchFlags::ONLYDIR;
+                let wd = inotify::add_watch(fd, &place.folder, flags).unwrap_or(-1);
+                self.parents.insert(place.folder.clone(), wd);
+                news = true;
+            }
+            let names = tree::children(&place.folder);
+            let ours = names.iter().filter(|name| (place.is_group)(name));
+            there.extend(ours.map(|name| place.folder.join(name)));
+        }
+        let gone = self.groups.keys().filter(|path| !there.contains(*path));
+        for path in gone.cloned().collect::<Vec<_>>() {
+            self.forget(&path);
+            news = true;
+        }
+        for path in there {
+            if !self.groups.contains_key(&path) && self.groups.len() < WATCHED {
+                // One that was there before we were is not about to get its first process.
+                let fresh_until = (!first).then_some(now + FRESH);
+                let group = self.group(&path, fresh_until);
+                self.groups.insert(path, group);
+                news = true;
+            }
+        }
+        self.find_processes(|_| true) || news
+    }
+
+    /// Looks at those groups only that are about to get a process.
+    fn look_close(&mut self) -> bool {
+        let now = Instant::now();
+        self.find_processes(|group| group.is_fresh(now))
+    }
+
+    fn group(&self, path: &Path, fresh_until: Option<Instant>) -> Group {
+        let watch = |path: &Path, flags| {
+            let fd = self.inotify.as_ref()?;
+            inotify::add_watch(fd, path, flags).ok()
+        };
+        let watches = [
+            watch(path, WatchFlags::MODIFY | WatchFlags::ONLYDIR),
+            watch(&path.join("cgroup.events"), WatchFlags::MODIFY),
+        ];
+        Group {
+            watches: watches.into_iter().flatten().collect(),
+            fresh_until,
+            mains: BTreeSet::new(),
+            ended: BTreeSet::new(),
+        }
+    }
+
+    /// Takes a descriptor of the main process of each such group that has none; true when one was taken.
+    fn find_processes(&mut self, which: impl Fn(&Group) -> bool) -> bool {
+        let now = Instant::now();
+        let mut found = false;
+        for (path, group) in &mut self.groups {
+            let fresh = group.is_fresh(now);
+            if !which(group) || (!group.mains.is_empty() && !fresh) {
+                continue;
+            }
+            let pids = tree::processes(path);
+            group.ended.retain(|pid| pids.contains(pid));
+            group.mains.retain(|pid| pids.contains(pid));
+            for pid in foremost(&self.proc, &pids) {
+                let enough = if fresh { 2 } else { 1 };
+                if group.mains.len() >= enough || group.ended.contains(&pid) {
+                    continue;
+                }
+                if !hold(&mut self.held, pid) {
+                    group.ended.insert(pid);
+                } else if group.mains.insert(pid) {
+                    if group.mains.len() == 1 {
+                        group.fresh_until = Some(now + SETTLE);
+                    }
+                    found = true;
+                }
+            }
+        }
+        self.release();
+        found
+    }
+
+    /// Lets go of processes which no group waits for any more.
+    fn release(&mut self) {
+        let wanted: BTreeSet<i32> = self
+            .groups
+            .values()
+            .flat_map(|g| &g.mains)
+            .copied()
+            .collect();
+        self.held.retain(|pid, _| wanted.contains(pid));
+    }
+
+    fn forget(&mut self, path: &Path) {
+        let Some(group) = self.groups.remove(path) else {
+            return;
+        };
+        // The kernel takes watches away together with what they watch, but not when only a name went.
+        if let Some(fd) = &self.inotify {
+            for wd in group.watches {
+                let _ = inotify::remove_watch(fd, wd);
+            }
+        }
+        self.release();
+    }
+}
+
+/// The process of a group that nobody in it started, then the others in their order.
+fn foremost(proc: &Path, pids: &[i32]) -> Vec<i32> {
+    let outside = |pid: &&i32| process::parent(proc, **pid).is_some_and(|up| !pids.contains(&up));
+    let root = pids.iter().find(outside).copied();
+    let others = pids.iter().copied().filter(|&pid| Some(pid) != root);
+    root.into_iter().chain(others).collect()
+}
+
+/// Holds a descriptor of a process; false when it has ended, or too many are held.
+fn hold(held: &mut BTreeMap<i32, OwnedFd>, pid: i32) -> bool {
+    if held.contains_key(&pid) {
+        return true;
+    }
+    let opened = Pid::from_raw(pid).map(|pid| pidfd_open(pid, PidfdFlags::empty()));
+    match opened {
+        Some(Ok(fd)) if held.len() < HELD => {
+            held.insert(pid, fd);
+            true
+        }
+        _ => false,
+    }
+}
+
+/// What a poll found.
+struct Ready {
+    /// A main process has ended.
+    ended: bool,
+    /// inotify has something to say.
+    noticed: bool,
+}

@@ -1,0 +1,125 @@
+//! Busy time of GPUs: a driver's samples, given to the task that holds the device.
+
+use federation::usage::{Moment, Quality};
+
+use super::state::{Device, OpenGpu};
+use crate::gpu::Busy;
+
+/// Samples come late and in lots: so much may lie in the next answer.
+const LATE_US: u64 = 2_000_000;
+
+/// What an interval says of a GPU.
+pub(crate) struct Closed {
+    pub(crate) busy_us: u64,
+    pub(crate) bound_us: u64,
+    pub(crate) quality: Quality,
+}
+
+impl OpenGpu {
+    /// Takes an answer; `held_us` is how long the device has been held since the last cut.
+    pub(crate) fn take(&mut self, busy: &Busy, held_us: u64) {
+        let round_us = busy.seen_us / 200;
+        self.round_us += round_us;
+        // Two answers in turn share the sample between them: only the widest end counts.
+        self.end_us = self.end_us.max(busy.bound_us.saturating_sub(round_us));
+        if self.answered || busy.seen_us <= held_us {
+            self.busy_us += busy.busy_us;
+            self.seen_us += busy.seen_us;
+        } else {
+            // Some of it was before the device was held: at least, and at most.
+            let before_us = busy.seen_us - held_us;
+            let least_us = busy.busy_us.saturating_sub(before_us);
+            let most_us = busy.busy_us.min(held_us);
+            self.busy_us += least_us;
+            self.seen_us += held_us;
+            self.round_us += most_us.saturating_sub(least_us);
+        }
+        self.answered = true;
+    }
+
+    /// Closes `held_us`; what was seen of later stays for the next interval.
+    ///
+    /// Not `sure` is where in a longer time the busy part of it lies.
+    pub(crate) fn close(&mut self, held_us: u64, sure: bool) -> Closed {
+        let busy_us = self.busy_us.min(held_us);
+        let unseen_us = if sure {
+            held_us.saturating_sub(self.seen_us)
+        } else {
+            held_us
+        };
+        let bound_us = self.round_us + self.end_us + unseen_us;
+        let closed = Closed {
+            busy_us,
+            // It was busy for no less than nothing, and no more than it was held.
+            bound_us: bound_us.min(busy_us.max(held_us - busy_us)),
+            quality: if unseen_us > LATE_US {
+                Quality::Gap
+            } else {
+                Quality::Measured
+            },
+        };
+        self.busy_us -= busy_us;
+        self.seen_us = self.seen_us.saturating_sub(held_us);
+        self.round_us = 0;
+        self.end_us = 0;
+        self.allocated_total_us += held_us;
+        self.busy_total_us += busy_us;
+        closed
+    }
+}
+
+impl Device {
+    /// Takes note of how far its driver has told.
+    pub(crate) fn told(&mut self, busy: &Busy, now: Moment) {
+        self.last_seen_us = busy.last_seen_us;
+        self.asked_boot_us = now.boot_us;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn busy(busy_us: u64, seen_us: u64, bound_us: u64) -> Busy {
+        Busy {
+            busy_us,
+            seen_us,
+            bound_us,
+            last_seen_us: 1,
+        }
+    }
+
+    #[test]
+    fn what_nobody_saw_is_a_gap_with_a_bound() {
+        let mut gpu = OpenGpu::default();
+        gpu.take(&busy(4_000_000, 10_000_000, 70_000), 10_000_000);
+        gpu.take(&busy(1_000_000, 10_000_000, 70_000), 20_000_000);
+        let closed = gpu.close(60_000_000, true);
+        assert_eq!(closed.busy_us, 5_000_000);
+        // Half a percent of 20 s, one end of 20 ms, and the 40 s that are not told.
+        assert_eq!(closed.bound_us, 100_000 + 20_000 + 40_000_000);
+        assert_eq!(closed.quality, Quality::Gap);
+    }
+
+    #[test]
+    fn what_was_before_it_was_held_is_not_counted() {
+        let mut gpu = OpenGpu::default();
+        // 15 s of 60 s busy, of which only the last 50 s are ours: at least 5 s, at most 15 s.
+        gpu.take(&busy(15_000_000, 60_000_000, 300_000), 50_000_000);
+        let closed = gpu.close(50_000_000, true);
+        assert_eq!((closed.busy_us, closed.bound_us), (5_000_000, 10_300_000));
+        assert_eq!(closed.quality, Quality::Measured);
+    }
+
+    #[test]
+    fn busy_is_never_more_than_held() {
+        let mut gpu = OpenGpu {
+            answered: true,
+            ..OpenGpu::default()
+        };
+        gpu.take(&busy(1_100_000, 1_100_000, 5_500), 1_000_000);
+        assert_eq!(gpu.close(1_000_000, true).busy_us, 1_000_000);
+        assert_eq!(gpu.close(1_000_000, true).busy_us, 100_000);
+        assert_eq!(gpu.busy_total_us, 1_100_000);
+    }
+}

@@ -1,0 +1,214 @@
+//! Closing: what is due, tasks and allocations that ended, and what is forgotten afterwards.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use federation::usage::{Body, End, Moment, Quality};
+
+use super::state::{Open, Over};
+use super::{Meter, Observation};
+use crate::cgroup::TaskKey;
+use crate::nomad;
+
+/// How long an interval is at most, in µs of the boot clock.
+const LONGEST_US: i64 = 300_000_000;
+/// How much earlier than its answer Nomad's knowledge may be, in µs.
+const NOMAD_LATE_US: i64 = 5_000_000;
+/// How long an allocation that is over is remembered after Nomad has forgotten it, in µs.
+const REMEMBERED_US: i64 = 86_400_000_000;
+
+impl Meter {
+    /// Ends everything where it was last seen to live: the node is another one now.
+    pub fn abandon(&mut self) -> Vec<Body> {
+        let mut out = Vec::new();
+        let Some(last) = self.state.time.last else {
+            return out;
+        };
+        let ids: Vec<String> = self.state.allocations.keys().cloned().collect();
+        for id in ids {
+            if let Some(end) = self.end_as_seen(&id, last) {
+                self.finish(&id, end, last, &mut out);
+            }
+        }
+        out
+    }
+
+    fn finish(&mut self, id: &str, end: End, now: Moment, out: &mut Vec<Body>) {
+        let ended = self.state.time.clocks.place(end.ended_us, now);
+        self.cut(id, ended, now, out);
+        self.state.allocations.remove(id);
+        let ended_us = end.ended_us;
+        self.state.over.insert(id.to_owned(), Over { ended_us });
+        out.push(Body::End(end));
+    }
+
+    /// Cuts what is due, and ends what is over.
+    pub(super) fn close(
+        &mut self,
+        now: Moment,
+        before: Option<Moment>,
+        seen: &Observation,
+        out: &mut Vec<Body>,
+    ) {
+        let allocations = seen.listing.map_or(&[][..], |listing| listing.allocations);
+        let by_id: BTreeMap<&str, &nomad::Allocation> = allocations
+            .iter()
+            .map(|allocation| (allocation.facts.id.as_str(), allocation))
+            .collect();
+        let ids: Vec<String> = self.state.allocations.keys().cloned().collect();
+        for id in ids {
+            let listed = by_id.get(id.as_str()).copied();
+            if let Some(listed) = listed {
+                self.end_tasks(listed, now, allocations, out);
+            }
+            let end = match listed {
+                Some(listed) => listed.ended.clone(),
+                None => seen.listing.and_then(|_| self.missing(&id, now)),
+            };
+            if let Some(end) = end {
+                self.finish(&id, end, now, out);
+            } else if let Some(known) = self.known(&id, listed, now, seen) {
+                self.cut_due(&id, known, now, before, seen.stopping, out);
+            }
+        }
+    }
+
+    /// Cuts an allocation where one of its tasks has ended, and takes what no counter told of it.
+    fn end_tasks(
+        &mut self,
+        listed: &nomad::Allocation,
+        now: Moment,
+        all: &[nomad::Allocation],
+        out: &mut Vec<Body>,
+    ) {
+        let id = &listed.facts.id;
+        let mut ended = Vec::new();
+        for (name, times) in &listed.task_times {
+            let done = self.state.allocations.get(id).map(|open| &open.done);
+            if times.running || done.is_none_or(|done| done.contains(name)) {
+                continue;
+            }
+            if let Some((started_us, finished_us)) = times.started_us.zip(times.finished_us) {
+                let place = |wall_us| self.state.time.clocks.place(wall_us, now);
+                ended.push((place(finished_us), place(started_us), name));
+            }
+        }
+        ended.sort_by_key(|(finished, _, _)| finished.boot_us);
+        for (finished, started, name) in &ended {
+            self.settle(id, name, (*started, *finished), now, all);
+        }
+        for (finished, _, name) in ended {
+            // With the last one the allocation is over, and is cut there.
+            let held = self.state.allocations.get(id).map(|open| open.held);
+            if listed.ended.is_none() {
+                self.cut(id, finished, now, out);
+            }
+            if let Some(open) = self.state.allocations.get_mut(id) {
+                open.held = held.unwrap_or_default();
+                open.done.insert(name.clone());
+            }
+        }
+    }
+
+    /// The end of an allocation that Nomad does not list any more: when it was last seen to live.
+    fn missing(&self, id: &str, now: Moment) -> Option<End> {
+        if self.lives(id) {
+            return None;
+        }
+        self.end_as_seen(id, now)
+    }
+
+    fn end_as_seen(&self, id: &str, now: Moment) -> Option<End> {
+        let open = self.state.allocations.get(id)?;
+        let last_boot_us = open.touched_boot_us.max(open.cut.boot_us).min(now.boot_us);
+        let offset_us = now.wall_us - now.boot_us;
+        Some(End {
+            allocation: id.to_owned(),
+            ended_us: last_boot_us.saturating_add(offset_us),
+            status: "lost".to_owned(),
+        })
+    }
+
+    fn lives(&self, id: &str) -> bool {
+        let first = TaskKey {
+            allocation: id.to_owned(),
+            task: String::new(),
+        };
+        self.state
+            .counters
+            .range(first..)
+            .take_while(|(key, _)| key.allocation == id)
+            .any(|(_, counter)| counter.present && counter.has_processes)
+    }
+
+    /// Up to when an allocation is known to be held.
+    fn known(
+        &self,
+        id: &str,
+        listed: Option<&nomad::Allocation>,
+        now: Moment,
+        seen: &Observation,
+    ) -> Option<Moment> {
+        if self.lives(id) {
+            return Some(now);
+        }
+        listed?;
+        let open = self.state.allocations.get(id)?;
+        let heard = seen.listing?.heard;
+        let known = Moment {
+            boot_us: heard.boot_us.min(now.boot_us) - NOMAD_LATE_US,
+            wall_us: heard.wall_us.min(now.wall_us) - NOMAD_LATE_US,
+        };
+        // Use is not put into an interval that ends before it.
+        (known.boot_us >= open.touched_boot_us).then_some(known)
+    }
+
+    fn cut_due(
+        &mut self,
+        id: &str,
+        known: Moment,
+        now: Moment,
+        before: Option<Moment>,
+        stopping: bool,
+        out: &mut Vec<Body>,
+    ) {
+        let Some(open) = self.state.allocations.get(id) else {
+            return;
+        };
+        if known.boot_us <= open.cut.boot_us {
+            return;
+        }
+        let step_us = before.map_or(0, |before| now.boot_us.saturating_sub(before.boot_us));
+        let age_us = now.boot_us - open.cut.boot_us;
+        let due = age_us + step_us.clamp(0, LONGEST_US / 10) > LONGEST_US;
+        if due || stopping || open.held != Quality::Measured {
+            self.cut(id, known, now, out);
+        } else {
+            self.with_open(id, now, |open, scene, counter| {
+                open.cut_months(known, scene, counter, out);
+            });
+        }
+    }
+
+    /// Forgets what nobody will ask for again.
+    pub(super) fn forget(&mut self, now: Moment, seen: &Observation) {
+        let Some(listing) = seen.listing else {
+            return;
+        };
+        let listed: BTreeSet<&str> = listing
+            .allocations
+            .iter()
+            .map(|allocation| allocation.facts.id.as_str())
+            .collect();
+        self.state.over.retain(|id, over| {
+            listed.contains(id.as_str()) || now.wall_us - over.ended_us <= REMEMBERED_US
+        });
+        self.state.forget_counters(&listed, now);
+    }
+}
+
+impl Open {
+    /// Whether its last interval lies behind what was seen last.
+    pub(super) fn is_whole(&self) -> bool {
+        self.touched_boot_us >= self.cut.boot_us
+    }
+}

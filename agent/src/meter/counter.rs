@@ -1,0 +1,329 @@
+//! CPU time out of counters that may begin anew, vanish, or have been seen by their parent only.
+//!
+//! A parent group goes on counting what its removed children used. So what it
+//! counts more than its living children is the use of all that are gone; as the
+//! parent is read before and after its children, it is known as a range, and
+//! every look narrows the range until a child goes.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use federation::usage::{Moment, Quality};
+
+use super::state::{Counter, Gone, Pending, State, Window};
+use crate::cgroup::{Seen, Snapshot, TaskKey};
+
+/// For how long unexplained use waits for an allocation that caused it.
+const UNEXPLAINED_US: i64 = 3_600_000_000;
+/// What a kernel may book late of a group that is gone.
+const NOISE_US: u64 = 100_000;
+/// How many cores a node has at most, before Nomad has told.
+const MOST_CORES: u64 = 1_024;
+/// How many stretches of unexplained use wait, a parent.
+const WINDOWS: usize = 64;
+
+/// A look at all counters.
+pub(crate) struct Look<'a> {
+    pub(crate) now: Moment,
+    /// The look before, if it was in this boot.
+    pub(crate) before_boot_us: Option<i64>,
+    pub(crate) snapshot: &'a Snapshot,
+    /// Nobody looked for a while, or tasks ran since the last look that were never seen:
+    /// what a parent counted more need not be of those that it had.
+    pub(crate) unsure: bool,
+}
+
+impl State {
+    /// Takes the last use of counters that are gone, and gives their tasks.
+    pub(crate) fn take_gone(&mut self, look: &Look) -> Vec<TaskKey> {
+        let vanished = self.vanished(look.snapshot);
+        let mut lost: BTreeMap<Option<String>, Vec<TaskKey>> = BTreeMap::new();
+        for key in &vanished {
+            let Some(counter) = self.counters.get_mut(key) else {
+                continue;
+            };
+            counter.present = false;
+            let parent = counter.parent.clone();
+            if counter.has_processes {
+                lost.entry(parent).or_default().push(key.clone());
+            } else {
+                // A group without processes had said its last.
+                let (raw_us, bound_us) = (counter.raw_us, counter.bound_us);
+                self.account_for(parent.as_deref(), raw_us, bound_us);
+            }
+        }
+        for (parent, keys) in &lost {
+            let known = parent.as_ref().is_some_and(|name| {
+                let now = look.snapshot.parents.get(name);
+                let before = self.parents.get(name);
+                now.zip(before)
+                    .is_some_and(|(now, before)| now.epoch == before.epoch)
+            });
+            if !known {
+                self.lose(keys, look);
+            }
+        }
+        for name in look.snapshot.parents.keys() {
+            let keys = lost.get(&Some(name.clone())).map_or(&[][..], Vec::as_slice);
+            self.reconcile(name, keys, look);
+        }
+        vanished
+    }
+
+    /// Takes what the counters that are there say.
+    pub(crate) fn take_present(&mut self, look: &Look) {
+        for (key, seen) in &look.snapshot.tasks {
+            self.advance(key, seen, look);
+        }
+    }
+
+    /// The tasks whose last counter is no longer there.
+    pub(crate) fn vanished(&self, snapshot: &Snapshot) -> Vec<TaskKey> {
+        let gone = |key: &TaskKey, counter: &Counter| {
+            counter.present
+                && snapshot
+                    .tasks
+                    .get(key)
+                    .is_none_or(|seen| seen.reading.epoch != counter.epoch)
+        };
+        let counters = self.counters.iter();
+        counters
+            .filter(|(key, counter)| gone(key, counter))
+            .map(|(key, _)| key.clone())
+            .collect()
+    }
+
+    /// A child whose use is known is gone: its parent's rest grows by that.
+    fn account_for(&mut self, parent: Option<&str>, raw_us: u64, bound_us: u64) {
+        if let Some(gone) = parent.and_then(|name| self.parents.get_mut(name)) {
+            gone.low_us = gone.low_us.saturating_add_unsigned(raw_us);
+            gone.high_us = gone.high_us.saturating_add_unsigned(raw_us + bound_us);
+        }
+    }
+
+    /// Counters are gone, and nothing says what they counted at last.
+    fn lose(&mut self, keys: &[TaskKey], look: &Look) {
+        for key in keys {
+            if let Some(counter) = self.counters.get_mut(key) {
+                let unseen_us = look.now.boot_us.saturating_sub(counter.last_boot_us);
+                counter.pending.unseen_us += u64::try_from(unseen_us).unwrap_or(0);
+                counter.pending.quality = Quality::Gap;
+            }
+        }
+    }
+
+    /// Compares a parent with its children.
+    fn reconcile(&mut self, name: &str, vanished: &[TaskKey], look: &Look) {
+        let Some((low_us, high_us)) = rest(name, look.snapshot) else {
+            return;
+        };
+        let Some(parent) = look.snapshot.parents.get(name) else {
+            return;
+        };
+        let fresh = Gone {
+            epoch: parent.epoch.clone(),
+            low_us,
+            high_us,
+            strangers: false,
+            unexplained: Vec::new(),
+        };
+        let gone = self.parents.entry(name.to_owned()).or_insert(fresh.clone());
+        if gone.epoch != fresh.epoch {
+            *gone = fresh;
+            return;
+        }
+        let least_us = u64::try_from(low_us - gone.high_us).unwrap_or(0);
+        let most_us = u64::try_from(high_us - gone.low_us).unwrap_or(0);
+        if !vanished.is_empty() {
+            (gone.low_us, gone.high_us) = (low_us, high_us);
+            let strangers = gone.strangers;
+            self.share(vanished, (least_us, most_us), strangers, look);
+        } else if least_us > 0 {
+            (gone.low_us, gone.high_us) = (low_us, high_us);
+            gone.wait(Window {
+                from_boot_us: look.before_boot_us.unwrap_or(look.now.boot_us),
+                to_boot_us: look.now.boot_us,
+                low_us: least_us,
+                high_us: most_us,
+            });
+        } else if high_us < gone.low_us {
+            // A child is there again that could not be read for a moment.
+            (gone.low_us, gone.high_us) = (low_us, high_us);
+        } else {
+            gone.low_us = gone.low_us.max(low_us);
+            gone.high_us = gone.high_us.min(high_us);
+        }
+        if let Some(gone) = self.parents.get_mut(name) {
+            gone.give_up(look.now.boot_us);
+        }
+    }
+
+    /// Divides what a parent counted among the children that went.
+    fn share(&mut self, keys: &[TaskKey], (least, most): (u64, u64), strangers: bool, look: &Look) {
+        let told_us = |key: &TaskKey| self.counters.get(key).map_or(0, |counter| counter.raw_us);
+        let before: u64 = keys.iter().map(told_us).sum();
+        let least = least.saturating_sub(before);
+        let most = most.saturating_sub(before);
+        let since_us = |key: &TaskKey| self.counters.get(key).map(|c| c.last_boot_us);
+        let since_us = keys.iter().filter_map(since_us).min();
+        let can_us = self.can_use(since_us.unwrap_or(look.now.boot_us), look.now.boot_us);
+        // More than all cores can do was not done by these: a group of somebody else went too.
+        let strangers = strangers || least > can_us;
+        let most = most.min(can_us.max(least));
+        let count = keys.len() as u64;
+        for (place, key) in (0_u64..).zip(keys) {
+            let Some(counter) = self.counters.get_mut(key) else {
+                continue;
+            };
+            let extra = u64::from(place < least % count);
+            let used = if strangers { 0 } else { least / count + extra };
+            let quality = match (strangers, count) {
+                (true, _) => Quality::Gap,
+                (false, 1) if !look.unsure => Quality::Measured,
+                (false, _) => Quality::Inferred,
+            };
+            let most = if strangers { most.min(can_us) } else { most };
+            counter.raw_us += used;
+            counter.pending.used_us += used;
+            counter.pending.bound_us += most.saturating_sub(used);
+            counter.pending.quality = counter.pending.quality.max(quality);
+        }
+    }
+
+    /// How much CPU time there is between two moments, on all cores.
+    fn can_use(&self, from_boot_us: i64, to_boot_us: i64) -> u64 {
+        let cores = self.allocations.values().map(|open| open.facts.node_cores);
+        let cores = cores.max().map_or(MOST_CORES, u64::from);
+        let span_us = u64::try_from(to_boot_us.saturating_sub(from_boot_us)).unwrap_or(0);
+        span_us.saturating_mul(cores)
+    }
+
+    /// Takes what a counter says now.
+    fn advance(&mut self, key: &TaskKey, seen: &Seen, look: &Look) {
+        let reading = &seen.reading;
+        let parent = look.snapshot.parent_of.get(key).cloned();
+        let missed_us = self.missed(parent.as_deref(), look.now);
+        let counter = self.counters.entry(key.clone()).or_insert_with(|| Counter {
+            raw_us: 0,
+            bound_us: 0,
+            epoch: String::new(),
+            parent: None,
+            present: true,
+            has_processes: true,
+            first_boot_us: look.now.boot_us,
+            last_boot_us: look.now.boot_us,
+            pending: Pending::default(),
+        });
+        if counter.epoch != reading.epoch {
+            // A group before this one may have come and gone between two looks.
+            counter.pending.bound_us += missed_us;
+            // What a new counter shows was used in it. One that is there again goes on.
+            counter.raw_us = 0;
+            counter.epoch.clone_from(&reading.epoch);
+        }
+        // A sum over processes can become less when one goes; what was used stays used.
+        let used_us = reading.used_us.saturating_sub(counter.raw_us);
+        counter.raw_us += used_us;
+        counter.bound_us = reading.bound_us;
+        counter.pending.used_us += used_us;
+        counter.pending.counter_bound_us = counter.pending.counter_bound_us.max(reading.bound_us);
+        counter.parent = parent;
+        counter.present = true;
+        counter.has_processes = seen.has_processes;
+        counter.last_boot_us = look.now.boot_us;
+    }
+
+    /// What groups used at most that came and went since the last look.
+    fn missed(&self, parent: Option<&str>, now: Moment) -> u64 {
+        let windows = parent.and_then(|name| self.parents.get(name));
+        windows
+            .and_then(|gone| gone.unexplained.last())
+            .filter(|window| window.to_boot_us == now.boot_us)
+            .map_or(0, |window| {
+                let can_us = self.can_use(window.from_boot_us, window.to_boot_us);
+                window.high_us.min(can_us)
+            })
+    }
+
+    /// What was used between two moments by no task that was seen, and forgets it.
+    ///
+    /// Gives the least and the most that it was, in µs.
+    pub(crate) fn claim(&mut self, from_boot_us: i64, to_boot_us: i64) -> Option<(u64, u64)> {
+        let mut claimed = None;
+        let can_us = self.can_use(from_boot_us, to_boot_us);
+        for gone in self.parents.values_mut() {
+            if gone.strangers {
+                continue;
+            }
+            gone.unexplained.retain(|window| {
+                let meets = window.from_boot_us <= to_boot_us && window.to_boot_us >= from_boot_us;
+                if meets {
+                    let (low, high) = claimed.unwrap_or((0, 0));
+                    claimed = Some((low + window.low_us, high + window.high_us));
+                }
+                !meets
+            });
+        }
+        // More than all cores can do was not done by one task.
+        let (low_us, high_us) = claimed.filter(|(low_us, _)| *low_us <= can_us)?;
+        Some((low_us, high_us.min(can_us)))
+    }
+
+    /// Forgets counters that nobody asks for: gone, of allocations that are not metered.
+    pub(crate) fn forget_counters(&mut self, listed: &BTreeSet<&str>, now: Moment) {
+        let open = &self.allocations;
+        let over = &self.over;
+        self.counters.retain(|key, counter| {
+            let id = key.allocation.as_str();
+            let old = now.boot_us.saturating_sub(counter.last_boot_us) > UNEXPLAINED_US;
+            counter.present
+                || open.contains_key(id)
+                || !(over.contains_key(id) || (old && !listed.contains(id)))
+        });
+    }
+}
+
+impl Gone {
+    fn wait(&mut self, window: Window) {
+        if self.unexplained.len() >= WINDOWS {
+            let oldest = self.unexplained.remove(0);
+            if let Some(first) = self.unexplained.first_mut() {
+                first.from_boot_us = oldest.from_boot_us;
+                first.low_us += oldest.low_us;
+                first.high_us += oldest.high_us;
+            }
+        }
+        self.unexplained.push(window);
+    }
+
+    /// Use that nobody claims is of groups that are no tasks.
+    fn give_up(&mut self, now_boot_us: i64) {
+        let old = |window: &Window| now_boot_us.saturating_sub(window.to_boot_us) > UNEXPLAINED_US;
+        let nobodys_us: u64 = self
+            .unexplained
+            .iter()
+            .filter(|window| old(window))
+            .map(|window| window.low_us)
+            .sum();
+        self.unexplained.retain(|window| !old(window));
+        self.strangers |= nobodys_us > NOISE_US;
+    }
+}
+
+/// What a parent counts more than its living children: at least, and at most.
+fn rest(name: &str, snapshot: &Snapshot) -> Option<(i64, i64)> {
+    let parent = snapshot.parents.get(name)?;
+    let children = snapshot.parent_of.iter();
+    let (mut sum_us, mut bound_us) = (0_u64, 0_u64);
+    for (key, _) in children.filter(|(_, parent)| parent.as_str() == name) {
+        if let Some(seen) = snapshot.tasks.get(key) {
+            sum_us = sum_us.saturating_add(seen.reading.used_us);
+            bound_us = bound_us.saturating_add(seen.reading.bound_us);
+        }
+    }
+    let signed = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
+    let slack_us = signed(bound_us);
+    Some((
+        signed(parent.before_us) - signed(sum_us) - slack_us,
+        signed(parent.after_us) - signed(sum_us) + slack_us.min(1),
+    ))
+}

@@ -1,0 +1,292 @@
+//! Decides what was held and used: closed intervals out of looks at counters and of what Nomad says.
+//!
+//! A pure state machine: [`Meter::observe`] is given a moment and what was seen
+//! then, and gives the entries that follow. Nothing here reads a clock, a file
+//! or a socket. All it remembers is a [`State`], which a ledger keeps in one
+//! transaction with the entries; after a crash it goes on from there, as
+//! counters have gone on.
+//!
+//! Holding follows from Nomad's times. An allocation is cut only up to a moment
+//! at which it is known to be held: now, while a group of it has processes, else
+//! a little before Nomad last said so.
+
+mod begin;
+mod busy;
+mod close;
+mod counter;
+mod cut;
+mod place;
+mod state;
+
+use std::collections::BTreeMap;
+
+use federation::usage::{Body, Moment, Quality};
+
+use crate::cgroup::{Snapshot, TaskKey};
+use crate::gpu::{Answer, Busy};
+use crate::nomad;
+use counter::Look;
+use cut::Scene;
+pub use place::next_month_end;
+pub use state::{RowError, State};
+
+/// After so long without a look nobody is taken to have looked, in µs.
+const GAP_US: i64 = 10_000_000;
+
+/// What was seen at a moment.
+///
+/// The listing must have been taken before the snapshot: so what Nomad calls
+/// over has left all its use in the counters.
+#[derive(Debug, Clone)]
+pub struct Observation<'a> {
+    /// All counters.
+    pub snapshot: &'a Snapshot,
+    /// What Nomad last said; nothing before its first answer.
+    pub listing: Option<Listing<'a>>,
+    /// What the drivers of assigned GPUs say, by UUID: the answers to [`Meter::questions`].
+    pub busy: &'a BTreeMap<String, Answer<Busy>>,
+    /// The agent is about to stop.
+    pub stopping: bool,
+}
+
+/// The allocations of this node, as Nomad has told.
+#[derive(Debug, Clone, Copy)]
+pub struct Listing<'a> {
+    /// All that it lists.
+    pub allocations: &'a [nomad::Allocation],
+    /// When Nomad was last heard: up to then the list is known to be right.
+    pub heard: Moment,
+}
+
+/// The meter of a node.
+#[derive(Debug, Clone)]
+pub struct Meter {
+    state: State,
+    resumed: bool,
+}
+
+impl Meter {
+    /// A meter that goes on from a state; from an empty one at first.
+    pub fn new(state: State) -> Self {
+        let resumed = state.time.last.is_some();
+        Self { state, resumed }
+    }
+
+    /// What to keep.
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// Which GPUs to ask, and since when: the driver's own number of the last answer.
+    pub fn questions(&self) -> Vec<(String, u64)> {
+        let opens = self.state.allocations.values();
+        let gpus = opens.flat_map(|open| open.tasks.values().flat_map(|task| task.gpus.keys()));
+        let since = |id: &String| {
+            let device = self.state.devices.get(id);
+            device.map_or(0, |device| device.last_seen_us)
+        };
+        gpus.map(|id| (id.clone(), since(id))).collect()
+    }
+
+    /// The driver of each task that is being metered.
+    pub fn drivers(&self) -> BTreeMap<TaskKey, String> {
+        let mut drivers = BTreeMap::new();
+        for (id, open) in &self.state.allocations {
+            for task in &open.facts.tasks {
+                let key = TaskKey {
+                    allocation: id.clone(),
+                    task: task.name.clone(),
+                };
+                drivers.insert(key, task.driver.clone());
+            }
+        }
+        drivers
+    }
+
+    /// Takes what was seen, and gives the entries that follow.
+    pub fn observe(&mut self, now: Moment, boot_id: &str, seen: &Observation) -> Vec<Body> {
+        let mut out = Vec::new();
+        let after_gap = self.resume(now, boot_id, &mut out);
+        let before = self.state.time.last;
+        self.state.time.clocks.see(now);
+        let look = Look {
+            now,
+            before_boot_us: before.map(|before| before.boot_us),
+            snapshot: seen.snapshot,
+            unsure: after_gap || self.may_have_missed(now, before, seen),
+        };
+        let gone = self.state.take_gone(&look);
+        self.absorb(now);
+        if let Some(before) = before.filter(|_| !after_gap) {
+            self.cut_renewed(&gone, before, seen.snapshot, &mut out);
+        }
+        self.state.take_present(&look);
+        self.begin(now, before, seen, &mut out);
+        self.absorb(now);
+        self.count_unseen(now, before, seen);
+        self.take_busy(now, seen.busy);
+        self.close(now, before, seen, &mut out);
+        self.state.time.last = Some(now);
+        self.forget(now, seen);
+        out
+    }
+
+    /// Whether tasks ran since the last look that no look has seen, so far as Nomad has told.
+    fn may_have_missed(&self, now: Moment, before: Option<Moment>, seen: &Observation) -> bool {
+        let Some((listing, before)) = seen.listing.zip(before) else {
+            return false;
+        };
+        let ran = || {
+            let new = |key: &TaskKey| !seen.snapshot.tasks.contains_key(key);
+            let span = (before.boot_us, now.boot_us);
+            self.state.never_seen(listing.allocations, span, now, new)
+        };
+        !self.state.vanished(seen.snapshot).is_empty() && ran() > 0
+    }
+
+    /// Takes note of a boot, and of a time in which nobody looked. Says whether there was one.
+    fn resume(&mut self, now: Moment, boot_id: &str, out: &mut Vec<Body>) -> bool {
+        let resumed = std::mem::take(&mut self.resumed);
+        let Some(last) = self.state.time.last else {
+            boot_id.clone_into(&mut self.state.time.boot_id);
+            return false;
+        };
+        let booted = self.state.time.boot_id != boot_id;
+        let apart_us = now.boot_us.saturating_sub(last.boot_us);
+        if !booted && !resumed && apart_us <= GAP_US {
+            return false;
+        }
+        // What was seen is closed where it was seen last.
+        let ids: Vec<String> = self.state.allocations.keys().cloned().collect();
+        for id in ids {
+            let seen_last =
+                |open: &state::Open| open.touched_boot_us == last.boot_us && open.is_whole();
+            if self.state.allocations.get(&id).is_some_and(seen_last) {
+                self.cut(&id, last, last, out);
+            }
+        }
+        for open in self.state.allocations.values_mut() {
+            open.held = Quality::Inferred;
+        }
+        if booted {
+            self.state.boot(now, last, boot_id);
+        }
+        true
+    }
+
+    /// Gives open allocations what counters have told of their tasks.
+    fn absorb(&mut self, now: Moment) {
+        for (key, counter) in &mut self.state.counters {
+            let Some(open) = self.state.allocations.get_mut(&key.allocation) else {
+                continue;
+            };
+            if counter.present && counter.has_processes {
+                open.touched_boot_us = now.boot_us;
+            }
+            if let Some(task) = open.tasks.get_mut(&key.task) {
+                let told = std::mem::take(&mut counter.pending);
+                if told.used_us > 0 {
+                    open.touched_boot_us = now.boot_us;
+                }
+                task.take(&told);
+            }
+        }
+    }
+
+    /// Cuts where a counter ended and another began, at the last look before.
+    fn cut_renewed(
+        &mut self,
+        gone: &[TaskKey],
+        before: Moment,
+        snapshot: &Snapshot,
+        out: &mut Vec<Body>,
+    ) {
+        for key in gone.iter().filter(|key| snapshot.tasks.contains_key(key)) {
+            let open = self.state.allocations.get(&key.allocation);
+            if open.is_some_and(|open| open.cut.boot_us < before.boot_us) {
+                self.cut(&key.allocation, before, before, out);
+            }
+        }
+    }
+
+    /// Counts the time of tasks that run and have no counter at all.
+    fn count_unseen(&mut self, now: Moment, before: Option<Moment>, seen: &Observation) {
+        let Some((listing, before)) = seen.listing.zip(before) else {
+            return;
+        };
+        for allocation in listing.allocations {
+            let Some(open) = self.state.allocations.get_mut(&allocation.facts.id) else {
+                continue;
+            };
+            let since_us = before.boot_us.max(open.cut.boot_us);
+            let span_us = u64::try_from(now.boot_us.saturating_sub(since_us)).unwrap_or(0);
+            for (name, task) in &mut open.tasks {
+                let key = TaskKey {
+                    allocation: allocation.facts.id.clone(),
+                    task: name.clone(),
+                };
+                let runs = allocation.task_times.get(name).is_some_and(|t| t.running);
+                match self.state.counters.get(&key) {
+                    // It tells of all that was used before it was found.
+                    Some(counter) if counter.first_boot_us == now.boot_us => task.unseen_us = 0,
+                    None if runs => task.unseen_us += span_us,
+                    _ => {}
+                }
+            }
+        }
+    }
+
+    fn take_busy(&mut self, now: Moment, busy: &BTreeMap<String, Answer<Busy>>) {
+        for open in self.state.allocations.values_mut() {
+            let held_us = now.boot_us.saturating_sub(open.cut.boot_us);
+            let held_us = u64::try_from(held_us).unwrap_or(0);
+            for task in open.tasks.values_mut() {
+                for (id, gpu) in &mut task.gpus {
+                    if let Some(Answer::Ok(busy)) = busy.get(id) {
+                        gpu.take(busy, held_us);
+                        let device = self.state.devices.entry(id.clone()).or_default();
+                        device.told(busy, now);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Cuts an allocation at a moment.
+    fn cut(&mut self, id: &str, to: Moment, now: Moment, out: &mut Vec<Body>) {
+        self.with_open(id, now, |open, scene, counter| {
+            open.cut(to, scene, counter, out);
+        });
+    }
+
+    /// Lends an open allocation, together with what a cut needs of the rest.
+    fn with_open(
+        &mut self,
+        id: &str,
+        now: Moment,
+        act: impl FnOnce(&mut state::Open, &Scene, &dyn Fn(&str) -> Option<state::Counter>),
+    ) {
+        let State {
+            time,
+            allocations,
+            counters,
+            ..
+        } = &mut self.state;
+        let Some(open) = allocations.get_mut(id) else {
+            return;
+        };
+        let scene = Scene {
+            boot_id: &time.boot_id,
+            now,
+            clocks: &time.clocks,
+        };
+        let counter = |task: &str| {
+            let key = TaskKey {
+                allocation: id.to_owned(),
+                task: task.to_owned(),
+            };
+            counters.get(&key).cloned()
+        };
+        act(open, &scene, &counter);
+    }
+}

@@ -1,0 +1,120 @@
+//! What ends a wait.
+
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use super::tree::{Tree, allocation};
+
+/// Much longer than any of these tests takes.
+const LONG: Duration = Duration::from_mins(1);
+
+/// A process that lives until its input is closed.
+fn living() -> Child {
+    let mut cat = Command::new("cat");
+    cat.stdin(Stdio::piped()).stdout(Stdio::null());
+    cat.spawn().unwrap()
+}
+
+fn group(number: u32) -> String {
+    format!("cgroup/freezer/nomad/{}.main", allocation(number))
+}
+
+fn with_parents() -> Tree {
+    let tree = Tree::new();
+    for parent in ["freezer/nomad", "cpuacct/nomad", "cpuacct/docker"] {
+        let path = tree.folder.path().join("cgroup").join(parent);
+        std::fs::create_dir_all(path).unwrap();
+    }
+    tree
+}
+
+#[test]
+fn the_end_of_a_main_process_ends_it() {
+    let tree = with_parents();
+    let mut child = living();
+    tree.write(
+        &format!("{}/cgroup.procs", group(1)),
+        &format!("{}\n", child.id()),
+    );
+    let mut groups = tree.open_real();
+    groups.wait(Duration::ZERO);
+    let began = Instant::now();
+    drop(child.stdin.take());
+    groups.wait(LONG);
+    assert!(
+        began.elapsed() < LONG / 2,
+        "it slept on: {:?}",
+        began.elapsed()
+    );
+    child.wait().unwrap();
+}
+
+#[test]
+fn a_group_that_appears_or_vanishes_ends_it() {
+    let tree = with_parents();
+    let mut groups = tree.open_real();
+    groups.wait(Duration::ZERO);
+    let began = Instant::now();
+    tree.write(&format!("{}/cgroup.procs", group(1)), "");
+    groups.wait(LONG);
+    tree.remove(&group(1));
+    groups.wait(LONG);
+    assert!(began.elapsed() < LONG / 2, "{:?}", began.elapsed());
+}
+
+/// Does something as soon as this thread sleeps, from another one.
+fn once_asleep(does: impl FnOnce() + Send + 'static) -> std::thread::JoinHandle<()> {
+    let me = std::fs::read_link("/proc/thread-self").unwrap();
+    let stat = std::path::Path::new("/proc").join(me).join("stat");
+    std::thread::spawn(move || {
+        let deadline = Instant::now() + LONG;
+        while !std::fs::read_to_string(&stat).unwrap().contains(") S ") {
+            assert!(Instant::now() < deadline, "it does not wait");
+            std::thread::yield_now();
+        }
+        does();
+    })
+}
+
+#[test]
+fn a_process_in_a_group_that_was_empty_is_found_and_its_end_too() {
+    let tree = with_parents();
+    tree.write(&format!("{}/cgroup.procs", group(1)), "");
+    let mut groups = tree.open_real();
+    groups.wait(Duration::ZERO);
+    let began = Instant::now();
+    let mut child = living();
+    // As Nomad's executor writes it.
+    let list = tree.folder.path().join(group(1)).join("cgroup.procs");
+    let pid = format!("{}\n", child.id());
+    let wrote = once_asleep(move || std::fs::write(list, pid).unwrap());
+    groups.wait(LONG);
+    wrote.join().unwrap();
+    let input = child.stdin.take();
+    let closed = once_asleep(move || drop(input));
+    groups.wait(LONG);
+    closed.join().unwrap();
+    assert!(began.elapsed() < LONG / 2, "{:?}", began.elapsed());
+    child.wait().unwrap();
+}
+
+#[test]
+fn parents_that_come_later_are_found() {
+    let tree = Tree::new();
+    let mut groups = tree.open_real();
+    groups.wait(Duration::ZERO);
+    let began = Instant::now();
+    tree.write(&format!("{}/cgroup.procs", group(1)), "");
+    groups.wait(LONG);
+    assert!(began.elapsed() < LONG / 2, "{:?}", began.elapsed());
+}
+
+#[test]
+fn with_no_news_it_takes_as_long_as_it_may() {
+    let tree = with_parents();
+    let mut groups = tree.open_real();
+    groups.wait(Duration::ZERO);
+    let began = Instant::now();
+    groups.wait(Duration::from_millis(50));
+    assert!(began.elapsed() >= Duration::from_millis(50));
+}

@@ -1,0 +1,21 @@
+//! Tests of `atoll-agent` as others see it.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot go on has failed"
+)]
+
+mod cgroup;
+mod check;
+mod consul;
+mod deliver;
+mod direction;
+mod discover;
+mod gpu;
+mod ledger;
+mod meter;
+mod nomad;
+mod property;
+mod register;
+mod timeline;

@@ -1,0 +1,433 @@
+//! What the meter makes of timelines, with numbers worked out by hand.
+
+use agent::gpu::{Answer, Busy};
+use federation::usage::{Body, Interval, Quality};
+
+use super::timeline::{BOOT, CORES, NOVEMBER, Node, S, WALL, gpu};
+
+fn ends(intervals: &[Interval]) -> Vec<i64> {
+    intervals.iter().map(|i| i.end.boot_us - BOOT).collect()
+}
+
+fn used(intervals: &[Interval]) -> Vec<u64> {
+    intervals.iter().map(|i| i.cpu.used_us).collect()
+}
+
+fn seconds(value: i64) -> u64 {
+    u64::try_from(value * S).unwrap()
+}
+
+#[test]
+fn an_allocation_is_held_from_its_start_to_its_end() {
+    let mut node = Node::new();
+    node.look();
+    node.pass(400_000);
+    node.start("a", &["main"]);
+    node.pass(600_000);
+    node.used("a", "main", 70);
+    let first = node.look();
+    assert!(matches!(first.as_slice(), [Body::Allocation(a)] if a.id == "a"));
+    node.pass(S);
+    node.used("a", "main", 900);
+    node.look();
+    node.pass(250_000);
+    node.remove("a", "main", 1_000);
+    node.end("a");
+    node.pass(750_000);
+    node.look();
+    let intervals = node.intervals("a", "main");
+    let [one] = intervals.as_slice() else {
+        panic!("{intervals:?}")
+    };
+    assert_eq!(one.start.boot_us, BOOT + 400_000);
+    assert_eq!(one.start.wall_us, WALL + 400_000);
+    assert_eq!(one.held_us, 1_850_000);
+    assert_eq!(one.held_total_us, 1_850_000);
+    assert_eq!(one.held, Quality::Measured);
+    // The last 100 µs were seen by the parent only.
+    assert_eq!((one.cpu.used_us, one.cpu.bound_us), (1_000, 0));
+    assert_eq!(one.cpu.quality, Quality::Measured);
+    assert_eq!(node.ends().first().unwrap().ended_us, WALL + 2_250_000);
+    node.watch(400);
+    assert_eq!(node.intervals("a", "main").len(), 1);
+}
+
+#[test]
+fn an_interval_is_five_minutes_at_most_and_all_tasks_are_cut_together() {
+    let mut node = Node::new();
+    node.start("a", &["main", "side"]);
+    node.used("a", "main", 0);
+    node.used("a", "side", 0);
+    node.look();
+    for second in 1..=900 {
+        node.pass(S);
+        node.used("a", "main", second * 10);
+        node.used("a", "side", second);
+        node.look();
+    }
+    let main = node.intervals("a", "main");
+    assert_eq!(ends(&main), [300 * S, 600 * S, 900 * S]);
+    assert_eq!(ends(&node.intervals("a", "side")), ends(&main));
+    assert_eq!(used(&main), [3_000, 3_000, 3_000]);
+    assert_eq!(main.last().unwrap().cpu.total_us, 9_000);
+    assert_eq!(main.last().unwrap().cpu.raw_us, 9_000);
+    assert_eq!(main.last().unwrap().held_total_us, seconds(900));
+}
+
+#[test]
+fn a_month_ends_to_the_microsecond() {
+    let mut node = Node::new();
+    node.wall_us = NOVEMBER - 2 * S - 300_000;
+    node.start("a", &["main"]);
+    node.used("a", "main", 0);
+    node.look();
+    node.watch(2);
+    node.pass(S);
+    node.used("a", "main", 50);
+    // 0.7 s after midnight: the 50 µs count for October.
+    node.look();
+    node.watch(1);
+    node.look_as(true);
+    let intervals = node.intervals("a", "main");
+    assert_eq!(ends(&intervals), [2_300_000, 4 * S]);
+    let [october, november] = intervals.as_slice() else {
+        panic!()
+    };
+    assert_eq!(october.end.wall_us, NOVEMBER);
+    assert_eq!(november.start, october.end);
+    assert_eq!((october.cpu.used_us, november.cpu.used_us), (50, 0));
+    assert_eq!(october.held_us + november.held_us, seconds(4));
+}
+
+#[test]
+fn a_task_that_ends_cuts_its_allocation() {
+    let mut node = Node::new();
+    node.start("a", &["main", "side"]);
+    node.used("a", "main", 0);
+    node.used("a", "side", 0);
+    node.look();
+    node.pass(2_500_000);
+    node.remove("a", "side", 30);
+    node.end_task("a", "side");
+    node.pass(500_000);
+    node.look();
+    assert_eq!(ends(&node.intervals("a", "main")), [2_500_000]);
+    assert_eq!(used(&node.intervals("a", "side")), [30]);
+}
+
+#[test]
+fn a_counter_that_begins_anew_begins_an_interval() {
+    let mut node = Node::new();
+    node.start("a", &["main"]);
+    node.group("a", "main", 0, "one");
+    node.look();
+    node.pass(S);
+    node.group("a", "main", 500, "one");
+    node.look();
+    node.pass(S);
+    node.remove("a", "main", 600);
+    node.group("a", "main", 40, "two");
+    node.look();
+    node.look_as(true);
+    let intervals = node.intervals("a", "main");
+    assert_eq!(ends(&intervals), [S, 2 * S]);
+    assert_eq!(used(&intervals), [600, 40]);
+    let epochs: Vec<_> = intervals.iter().map(|i| i.cpu.epoch.as_str()).collect();
+    assert_eq!(epochs, ["one", "two"]);
+    assert_eq!(intervals.last().unwrap().cpu.total_us, 640);
+}
+
+#[test]
+fn several_that_end_at_once_share_what_their_parent_counted() {
+    let mut node = Node::new();
+    node.skew_us = 4;
+    for id in ["a", "b"] {
+        node.start(id, &["main"]);
+        node.used(id, "main", 100);
+    }
+    node.look();
+    node.pass(S);
+    node.remove("a", "main", 180);
+    node.remove("b", "main", 131);
+    node.end("a");
+    node.end("b");
+    node.look();
+    let a = node.intervals("a", "main").pop().unwrap().cpu;
+    let b = node.intervals("b", "main").pop().unwrap().cpu;
+    // 111 µs more than was seen, known to -4 and +4: 107 at least, 115 at most.
+    assert_eq!((a.used_us, b.used_us), (100 + 54, 100 + 53));
+    assert_eq!((a.bound_us, b.bound_us), (115 - 54, 115 - 53));
+    assert_eq!(a.quality, Quality::Inferred);
+}
+
+#[test]
+fn an_agent_that_was_down_goes_on_from_the_counter() {
+    let mut node = Node::new();
+    node.start("a", &["main"]);
+    node.used("a", "main", 10);
+    node.look();
+    node.watch(5);
+    node.restart();
+    node.pass(100 * S);
+    node.used("a", "main", 5_000);
+    node.nomad = false;
+    node.look();
+    node.watch(10);
+    node.look_as(true);
+    let intervals = node.intervals("a", "main");
+    assert_eq!(ends(&intervals), [5 * S, 105 * S, 115 * S]);
+    assert_eq!(used(&intervals), [10, 4_990, 0]);
+    let held: Vec<_> = intervals.iter().map(|i| i.held).collect();
+    assert_eq!(
+        held,
+        [Quality::Measured, Quality::Inferred, Quality::Measured]
+    );
+    assert!(intervals.iter().all(|i| i.cpu.quality == Quality::Measured));
+}
+
+#[test]
+fn an_allocation_that_ended_while_the_agent_was_down_is_held_to_its_end() {
+    let mut node = Node::new();
+    node.start("a", &["main"]);
+    node.used("a", "main", 10);
+    node.look();
+    node.watch(5);
+    node.restart();
+    node.pass(60 * S);
+    node.remove("a", "main", 999);
+    node.end("a");
+    node.pass(600 * S);
+    node.nomad = false;
+    node.look();
+    node.watch(400);
+    // Nobody knows yet: nothing is written beyond what was seen.
+    assert_eq!(ends(&node.intervals("a", "main")), [5 * S]);
+    node.nomad = true;
+    node.watch(1);
+    let intervals = node.intervals("a", "main");
+    assert_eq!(ends(&intervals), [5 * S, 65 * S]);
+    assert_eq!(used(&intervals), [10, 989]);
+    assert_eq!(intervals.last().unwrap().held, Quality::Inferred);
+    assert_eq!(intervals.last().unwrap().cpu.quality, Quality::Inferred);
+}
+
+#[test]
+fn over_a_reboot_the_wall_clock_measures() {
+    let mut node = Node::new();
+    node.start("a", &["main"]);
+    node.used("a", "main", 10);
+    node.look();
+    node.watch(7);
+    node.restart();
+    // Down for 60 s, and looked at again 20 s after the boot.
+    node.wall_us += 80 * S;
+    node.boot("second", 20 * S);
+    node.used("a", "main", 300);
+    node.look();
+    node.look_as(true);
+    let intervals = node.intervals("a", "main");
+    let [before, over] = intervals.as_slice() else {
+        panic!("{intervals:?}")
+    };
+    assert_eq!(
+        (before.held_us, before.boot_id.as_str()),
+        (seconds(7), "first")
+    );
+    assert_eq!(
+        (over.held_us, over.boot_id.as_str()),
+        (seconds(80), "second")
+    );
+    assert_eq!(over.held, Quality::Inferred);
+    assert_eq!(over.start.wall_us, before.end.wall_us);
+    assert_eq!((over.start.boot_us, over.end.boot_us), (-60 * S, 20 * S));
+    assert_eq!((over.cpu.used_us, over.cpu.total_us), (300, 310));
+    assert_eq!(over.cpu.quality, Quality::Gap);
+    assert_eq!(over.cpu.bound_us, seconds(60) * CORES);
+}
+
+#[test]
+fn what_ran_while_the_agent_was_down_is_told_by_nomad_and_the_parent() {
+    let mut node = Node::new();
+    node.look();
+    node.watch(2);
+    node.restart();
+    node.pass(30 * S);
+    node.start("a", &["main"]);
+    node.pass(10 * S);
+    node.gone_us += 777;
+    node.end("a");
+    node.pass(30 * S);
+    node.look();
+    let intervals = node.intervals("a", "main");
+    assert_eq!(used(&intervals), [777]);
+    let one = intervals.first().unwrap();
+    assert_eq!((one.held_us, one.held), (seconds(10), Quality::Inferred));
+    assert_eq!(one.cpu.quality, Quality::Inferred);
+    assert_eq!(node.ends().len(), 1);
+
+    // Of two, nobody knows which used it.
+    node.restart();
+    node.start("b", &["main"]);
+    node.start("c", &["main"]);
+    node.pass(10 * S);
+    node.gone_us += 50;
+    node.end("b");
+    node.end("c");
+    node.pass(10 * S);
+    node.look();
+    for id in ["b", "c"] {
+        let one = node.intervals(id, "main").pop().unwrap();
+        assert_eq!((one.cpu.used_us, one.cpu.quality), (0, Quality::Gap));
+        assert_eq!(one.cpu.bound_us, seconds(10) * CORES);
+    }
+}
+
+#[test]
+fn without_nomad_counters_wait_for_their_facts() {
+    let mut node = Node::new();
+    node.nomad = false;
+    node.look();
+    node.pass(S);
+    node.start("a", &["main"]);
+    node.used("a", "main", 5);
+    node.look();
+    node.watch(20);
+    node.used("a", "main", 25);
+    node.watch(20);
+    assert!(node.bodies.is_empty());
+    node.remove("a", "main", 30);
+    node.watch(1);
+    node.end("a");
+    node.watch(30);
+    node.nomad = true;
+    node.watch(1);
+    let intervals = node.intervals("a", "main");
+    assert_eq!(used(&intervals), [30]);
+    let one = intervals.first().unwrap();
+    assert_eq!((one.held_us, one.held), (seconds(41), Quality::Measured));
+}
+
+#[test]
+fn a_task_without_a_group_is_held_and_its_use_is_a_gap() {
+    let mut node = Node::new();
+    node.look();
+    node.start("a", &["main"]);
+    node.watch(400);
+    node.end("a");
+    node.watch(1);
+    let intervals = node.intervals("a", "main");
+    let held: u64 = intervals.iter().map(|i| i.held_us).sum();
+    let bound: u64 = intervals.iter().map(|i| i.cpu.bound_us).sum();
+    assert_eq!(held, seconds(400));
+    assert_eq!(bound, seconds(400) * CORES);
+    assert!(intervals.iter().all(|i| i.cpu.quality == Quality::Gap));
+    assert!(intervals.iter().all(|i| i.held_us <= seconds(300)));
+}
+
+#[test]
+fn a_gpu_is_busy_for_who_holds_it() {
+    let mut node = Node::new();
+    node.start("a", &["main"]);
+    let facts = &mut node.allocations.get_mut("a").unwrap().facts;
+    facts.tasks.first_mut().unwrap().devices.push(gpu("GPU-1"));
+    node.used("a", "main", 0);
+    node.look();
+    assert_eq!(node.meter.questions(), [("GPU-1".to_owned(), 0)]);
+    for second in 1..=10 {
+        node.pass(S);
+        let answer = Busy {
+            busy_us: 250_000,
+            seen_us: 1_000_000,
+            bound_us: 25_000,
+            last_seen_us: second,
+        };
+        node.busy.insert("GPU-1".to_owned(), Answer::Ok(answer));
+        node.look();
+    }
+    assert_eq!(node.meter.questions(), [("GPU-1".to_owned(), 10)]);
+    node.busy.insert("GPU-1".to_owned(), Answer::Late);
+    node.watch(5);
+    node.look_as(true);
+    let one = node.intervals("a", "main").pop().unwrap();
+    let gpu = one.gpus.first().unwrap();
+    assert_eq!((gpu.allocated_us, gpu.busy_us), (seconds(15), 2_500_000));
+    // Half a percent of 10 s, one sample of 20 ms, and 5 s of which the driver said nothing.
+    assert_eq!(gpu.busy_bound_us, 50_000 + 20_000 + 5_000_000);
+    assert_eq!(gpu.quality, Quality::Gap);
+}
+
+#[test]
+fn an_allocation_that_nomad_forgot_ends_when_it_was_last_seen() {
+    let mut node = Node::new();
+    node.start("a", &["main"]);
+    node.used("a", "main", 0);
+    node.look();
+    node.watch(5);
+    node.remove("a", "main", 9);
+    node.allocations.clear();
+    node.nomad = false;
+    node.restart();
+    node.pass(1_000 * S);
+    node.look();
+    node.nomad = true;
+    node.watch(1);
+    assert_eq!(used(&node.intervals("a", "main")).iter().sum::<u64>(), 9);
+    assert_eq!(node.ends().first().unwrap().status, "lost");
+}
+
+#[test]
+fn a_clock_that_is_set_moves_no_duration() {
+    let mut node = Node::new();
+    node.look();
+    node.pass(300_000);
+    node.start("a", &["main"]);
+    node.pass(300_000);
+    node.wall_us += 3_600 * S;
+    node.pass(400_000);
+    node.used("a", "main", 1);
+    node.look();
+    node.watch(9);
+    node.wall_us -= 7_200 * S;
+    node.watch(10);
+    node.look_as(true);
+    let held: u64 = node.intervals("a", "main").iter().map(|i| i.held_us).sum();
+    assert_eq!(held, 19_700_000);
+}
+
+#[test]
+fn more_than_all_cores_can_do_is_not_given_to_a_task() {
+    let mut node = Node::new();
+    node.start("a", &["main"]);
+    node.used("a", "main", 100);
+    node.look();
+    node.pass(S);
+    node.remove("a", "main", 150);
+    // A service that ran for hours has ended in the same second.
+    node.gone_us += seconds(7_200);
+    node.end("a");
+    node.look();
+    let cpu = node.intervals("a", "main").pop().unwrap().cpu;
+    assert_eq!((cpu.used_us, cpu.quality), (100, Quality::Gap));
+    assert_eq!(cpu.bound_us, seconds(1) * CORES);
+}
+
+#[test]
+fn a_group_that_cannot_be_read_for_a_moment_is_not_counted_twice() {
+    let mut node = Node::new();
+    node.start("a", &["main"]);
+    node.used("a", "main", 100);
+    node.look();
+    node.pass(S);
+    // Its parent counts it all the same.
+    node.remove("a", "main", 160);
+    node.look();
+    node.pass(S);
+    node.gone_us -= 160;
+    node.used("a", "main", 200);
+    node.look();
+    node.pass(S);
+    node.remove("a", "main", 230);
+    node.end("a");
+    node.look();
+    assert_eq!(used(&node.intervals("a", "main")).iter().sum::<u64>(), 230);
+}
