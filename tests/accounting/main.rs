@@ -1,0 +1,16 @@
+//! `atoll-accounting` as others see it.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot go on has failed"
+)]
+
+mod apel;
+mod direction;
+mod property;
+mod queue;
+mod receive;
+mod records;
+mod schedule;
+mod serve;
