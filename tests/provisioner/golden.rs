@@ -30,6 +30,7 @@ fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures")
 }
 
+const OUR_OWN: &str = "the sites of the samples had no daemons of ours";
 const BY_CONTENT: &str = "by content, out of the variable: no file on the host, no restart";
 const SECRETS: &str = "private keys belong under secrets/, which no other task and no disk sees";
 const ALL_NAMESPACES: &str = "the platform's API starts jobs of every VO";
@@ -40,6 +41,56 @@ const ALONE: &str = "the job embeds it; here it stands by itself";
 /// of the fact's path, what is said now, and why. Without a fact the whole file is meant; without
 /// words now, nothing is said any more.
 const DIFFERENCES: &[(&str, &str, &str, &str)] = &[
+    (
+        "demo-ai4eosc-server-0/etc/atoll-agent/agent.toml",
+        "",
+        "",
+        OUR_OWN,
+    ),
+    (
+        "demo-ai4eosc-server-0/etc/atoll-agent/credentials/consul-token",
+        "",
+        "",
+        OUR_OWN,
+    ),
+    (
+        "demo-ai4eosc-server-0/etc/systemd/system/atoll-agent.service",
+        "",
+        "",
+        OUR_OWN,
+    ),
+    (
+        "demo-ai4eosc-traefik/etc/atoll-agent/agent.toml",
+        "",
+        "",
+        OUR_OWN,
+    ),
+    (
+        "demo-ai4eosc-traefik/etc/atoll-agent/credentials/consul-token",
+        "",
+        "",
+        OUR_OWN,
+    ),
+    (
+        "demo-ai4eosc-traefik/etc/systemd/system/atoll-agent.service",
+        "",
+        "",
+        OUR_OWN,
+    ),
+    (
+        "ifca-ai4eosc-server-0/etc/atoll-accounting/accounting.toml",
+        "",
+        "",
+        OUR_OWN,
+    ),
+    (
+        "ifca-ai4eosc-server-0/etc/systemd/system/atoll-accounting.service",
+        "",
+        "",
+        OUR_OWN,
+    ),
+    ("consul-policies/atoll-agent.hcl", "", "", OUR_OWN),
+    ("nomad-policies/atoll-agent.hcl", "", "", OUR_OWN),
     (
         "demo-ai4eosc-server-0/etc/docker/daemon.json",
         "",
@@ -307,6 +358,7 @@ fn with_names_of_samples(text: &str) -> String {
         ("/consul/nomad-token", "@CONSUL_NOMAD_TOKEN@"),
         ("/consul/dns-token", "@CONSUL_DNS_TOKEN@"),
         ("/consul/replication-token", "@CONSUL_REPLICATION_TOKEN@"),
+        ("/consul/capacity-token", "@CONSUL_CAPACITY_TOKEN@"),
     ];
     let lookup = |secret: &str| {
         let (_, name) = names.iter().find(|(end, _)| secret.ends_with(end))?;

@@ -169,7 +169,12 @@ fn the_samples_load_without_a_warning() {
                 vec![Role::ConsulServer, Role::Client]
             ),
             demo("demo-ai4eosc-traefik", "10.88.0.15", vec![Role::Gateway]),
-            server("ifca-ai4eosc-server-0", "10.88.0.11"),
+            (
+                "ifca-ai4eosc-server-0",
+                "10.88.0.11".to_owned(),
+                "ifca",
+                vec![Role::ConsulServer, Role::NomadServer, Role::Accounting]
+            ),
             server("ifca-ai4eosc-server-1", "10.88.0.12"),
             server("ifca-ai4eosc-server-2", "10.88.0.13"),
         ]

@@ -42,6 +42,7 @@ fn server() -> Leaf {
             "localhost".into(),
         ],
         addresses: vec!["127.0.0.1".parse().unwrap(), "2001:db8::7".parse().unwrap()],
+        uris: Vec::new(),
         serves: true,
     }
 }
@@ -52,6 +53,7 @@ fn caller() -> Leaf {
         common_name: "accounting".into(),
         dns_names: Vec::new(),
         addresses: Vec::new(),
+        uris: Vec::new(),
         serves: false,
     }
 }
@@ -747,4 +749,35 @@ fn a_server_and_a_caller_shake_hands() {
     let mut heard = [0; 5];
     answering.reader().read_exact(&mut heard).unwrap();
     assert_eq!(&heard, b"hello");
+}
+
+#[test]
+fn a_node_is_named_by_its_uri_and_by_no_other() {
+    let uri = |node: &str| format!("atoll://example/lisbon/{node}");
+    let leaf = Leaf {
+        uris: vec![uri("lisbon-wn-0")],
+        ..caller()
+    };
+    let authority = consul_ca();
+    let issued = issue(&authority, &leaf, now()).unwrap();
+    let verdict = |leaf: &Leaf| {
+        examine(
+            &issued.certificate_pem,
+            &authority.certificate_pem,
+            leaf,
+            now(),
+        )
+    };
+    assert!(matches!(verdict(&leaf), Verdict::Good { .. }));
+    let other = Leaf {
+        uris: vec![uri("lisbon-wn-1")],
+        ..caller()
+    };
+    assert_eq!(
+        verdict(&other),
+        Verdict::Replace(Reason::OtherNames {
+            missing: vec![uri("lisbon-wn-1")],
+            extra: vec![uri("lisbon-wn-0")],
+        })
+    );
 }

@@ -8,7 +8,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use provisioner::inventory::{Introduction, Inventory, Kind, Role};
+use provisioner::inventory::{Gpus, Introduction, Inventory, Kind, Nvidia, Role};
 use provisioner::plan::{Content, HostPlan, Plan, plan};
 use provisioner::render::{Overrides, fill, render, tree};
 
@@ -38,7 +38,17 @@ fn varied() -> Inventory {
     demo.hosts.insert(name("books"), books);
     let server = demo.hosts.get_mut(&name("server-0")).unwrap();
     server.kind = Kind::Batch;
+    server.gpus = Some(Gpus {
+        model: "NVIDIA A100-PCIE-40GB".to_owned(),
+        count: 2,
+    });
     server.vos.remove(&name("vo.imagine-ai.eu"));
+    demo.site = Some(name("DEMO-SITE"));
+    inventory.federation.nvidia = Some(Nvidia {
+        driver: "550.163.01-1".to_owned(),
+        toolkit: "1.17.8-1".to_owned(),
+        plugin: name("1.1.0"),
+    });
     inventory
 }
 
@@ -176,6 +186,11 @@ nomad servers  0640 root:nomad  /etc/nomad.d/certs/nomad-ca.pem (reloads nomad)
 nomad servers  0640 root:nomad  /etc/nomad.d/nomad.hcl (restarts nomad)
 nomad servers  0640 root:nomad  /etc/nomad.d/server.hcl (restarts nomad)
 nomad servers  0644 root:root   /etc/systemd/system/nomad.service (restarts nomad)
+services       0640 root:atoll-accounting /etc/atoll-accounting/accounting.toml (restarts atoll-accounting)
+services       0640 root:atoll-accounting /etc/atoll-accounting/certs/atoll-ca.pem (reloads atoll-accounting)
+services       0640 root:atoll-accounting /etc/atoll-accounting/certs/server-key.pem (reloads atoll-accounting)
+services       0640 root:atoll-accounting /etc/atoll-accounting/certs/server.pem (reloads atoll-accounting)
+services       0644 root:root   /etc/systemd/system/atoll-accounting.service (restarts atoll-accounting)
 ";
 
 const GATEWAY: &str = "
@@ -191,6 +206,16 @@ nomad clients  0640 root:root   /etc/nomad.d/certs/nomad-ca.pem (reloads nomad)
 nomad clients  0640 root:root   /etc/nomad.d/client.hcl (restarts nomad)
 nomad clients  0640 root:root   /etc/nomad.d/nomad.hcl (restarts nomad)
 nomad clients  0644 root:root   /etc/systemd/system/nomad.service (restarts nomad)
+services       0640 root:atoll-agent /etc/atoll-agent/agent.toml (restarts atoll-agent)
+services       0640 root:atoll-agent /etc/atoll-agent/certs/agent.pem (restarts atoll-agent)
+services       0640 root:atoll-agent /etc/atoll-agent/certs/atoll-ca.pem (restarts atoll-agent)
+services       0640 root:atoll-agent /etc/atoll-agent/certs/nomad-ca.pem (restarts atoll-agent)
+services       0640 root:atoll-agent /etc/atoll-agent/certs/nomad.pem (restarts atoll-agent)
+services       0600 root:root   /etc/atoll-agent/credentials/agent-key.pem (restarts atoll-agent)
+services       0600 root:root   /etc/atoll-agent/credentials/consul-token (restarts atoll-agent)
+services       0600 root:root   /etc/atoll-agent/credentials/nomad-key.pem (restarts atoll-agent)
+services       0600 root:root   /etc/atoll-agent/credentials/nomad-token (restarts atoll-agent)
+services       0644 root:root   /etc/systemd/system/atoll-agent.service (restarts atoll-agent)
 ";
 
 #[test]
@@ -229,19 +254,24 @@ fn each_host_has_what_its_files_need() {
     };
     assert_eq!(
         listed("ifca-ai4eosc-server-0"),
-        "consul\nnomad\n/etc/consul.d=0750:root:consul\n/etc/consul.d/certs=0750:root:consul\n\
+        "consul\nnomad\natoll-accounting\n/etc/consul.d=0750:root:consul\n/etc/consul.d/certs=0750:root:consul\n\
          /opt/consul=0700:consul:consul\n/etc/nomad.d=0750:root:nomad\n\
-         /etc/nomad.d/certs=0750:root:nomad\n/opt/nomad=0700:nomad:nomad\nconsul-1.22.3\n\
-         nomad-1.11.3\nconsul@consul servers\nnomad@nomad servers"
+         /etc/nomad.d/certs=0750:root:nomad\n/opt/nomad=0700:nomad:nomad\n\
+         /etc/atoll-accounting=0750:root:atoll-accounting\n\
+         /etc/atoll-accounting/certs=0750:root:atoll-accounting\nconsul-1.22.3\n\
+         nomad-1.11.3\natoll-accounting-0.1.0\nconsul@consul servers\nnomad@nomad servers\n\
+         atoll-accounting@services"
     );
     assert_eq!(
         listed("old-gateway"),
-        "consul\n/etc/docker=0755:root:root\n/etc/consul.d=0750:root:consul\n\
+        "consul\natoll-agent\n/etc/docker=0755:root:root\n/etc/consul.d=0750:root:consul\n\
          /etc/consul.d/certs=0750:root:consul\n/opt/consul=0700:consul:consul\n\
          /etc/nomad.d=0750:root:root\n/etc/nomad.d/certs=0750:root:root\n/opt/nomad=0700:root:root\n\
-         /opt/nomad/client=0700:root:root\n/opt/nomad/plugins=0755:root:root\nconsul-1.22.3\n\
-         nomad-1.11.3\ndocker/docker.io=20.10.24+dfsg1-1+deb12u1+b6\ndocker@base\n\
-         consul@consul clients\nnomad@nomad clients\natoll/probe:1.35\ntraefik:v3.7.15"
+         /opt/nomad/client=0700:root:root\n/opt/nomad/plugins=0755:root:root\n\
+         /etc/atoll-agent=0750:root:atoll-agent\n/etc/atoll-agent/certs=0750:root:atoll-agent\n\
+         /etc/atoll-agent/credentials=0700:root:root\nconsul-1.22.3\n\
+         nomad-1.11.3\natoll-agent-0.1.0\ndocker/docker.io=20.10.24+dfsg1-1+deb12u1+b6\ndocker@base\n\
+         consul@consul clients\nnomad@nomad clients\natoll-agent@services\natoll/probe:1.35\ntraefik:v3.7.15"
     );
 }
 
@@ -388,7 +418,7 @@ fn metadata_says_what_jobs_ask_for() {
     };
     assert_eq!(
         meta("demo-ai4eosc-server-0"),
-        "ai4eosc,tutorials batch false cpu demo test"
+        "ai4eosc,tutorials batch false gpu demo test"
     );
     assert_eq!(
         meta("old-gateway"),

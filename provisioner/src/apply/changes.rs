@@ -43,7 +43,7 @@ pub enum What {
     ChangeAccess(String),
     /// Remove a file of ours that is no longer wanted.
     RemoveFile(String),
-    /// Issue a certificate or the key that belongs to it.
+    /// Issue a certificate, the key that belongs to it, or a token.
     Issue {
         /// The file.
         path: String,
@@ -182,7 +182,7 @@ fn is_trusted(program: &WantedProgram, found: &Facts) -> bool {
 fn file_changes(file: &WantedFile, found: &Facts) -> Vec<Change> {
     let path = file.path.clone();
     let what = match (&file.wish, found.paths.get(&file.path)) {
-        (Wish::Issued { reason, .. }, _) => Some(What::Issue {
+        (Wish::Issued { reason, .. } | Wish::NomadToken { reason, .. }, _) => Some(What::Issue {
             path,
             reason: reason.clone(),
         }),

@@ -59,6 +59,7 @@ pub fn operator_identity(store: &Store, now: Timestamp) -> Result<Identity, Want
         common_name: "atoll operator".to_owned(),
         dns_names: Vec::new(),
         addresses: Vec::new(),
+        uris: Vec::new(),
         serves: false,
     };
     let issued = pki::issue(authority, &leaf, now)?;

@@ -13,6 +13,7 @@ use crate::apply::manifest::Manifest;
 use crate::apply::script::{Batch, batch, manifest_after, needs_introduction};
 use crate::apply::services::{Services, ServicesError, services_digest};
 use crate::apply::survey::{Desired, Member};
+use crate::apply::wanted::Wish;
 use crate::apply::wave::{WaveError, run_wave};
 use crate::artifacts;
 use crate::host::{Identity, Session};
@@ -229,7 +230,10 @@ impl Run<'_, '_> {
         for (node, member) in &self.members {
             let before = self.manifests.get(node).cloned().unwrap_or_default();
             let images = self.image_ids(member, wave)?;
-            let manifest = manifest_after(
+            let tokens = self
+                .tokens(member, wave)
+                .map_err(|error| error.to_string())?;
+            let mut manifest = manifest_after(
                 &before,
                 self.name,
                 wave,
@@ -237,11 +241,19 @@ impl Run<'_, '_> {
                 &member.wanted,
                 &images,
             );
+            for (path, token) in &tokens {
+                manifest
+                    .files
+                    .insert(path.clone(), artifacts::digest_of(token.as_bytes()));
+            }
             if let Some(mut batch) =
                 batch(self.name, wave, &member.changes, &member.wanted, &manifest)
             {
                 if wave == Wave::NomadClients && needs_introduction(&member.wanted, &member.facts) {
                     batch.introduce(&self.introduction(node).map_err(|error| error.to_string())?);
+                }
+                for (path, token) in &tokens {
+                    batch.fill(path, token);
                 }
                 batches.insert(node.clone(), (batch, manifest));
             }
@@ -274,6 +286,24 @@ impl Run<'_, '_> {
             );
         }
         Ok(ids)
+    }
+
+    /// The tokens that Nomad must make for a member in this wave, by the path of their file.
+    fn tokens(
+        &self,
+        member: &Member,
+        wave: Wave,
+    ) -> Result<BTreeMap<String, String>, ServicesError> {
+        let mut tokens = BTreeMap::new();
+        for file in member.wanted.files.iter().filter(|file| file.wave == wave) {
+            if let Wish::NomadToken { policy, .. } = &file.wish {
+                let session = self.server(|host| host.agents.nomad_server)?;
+                let node = member.plan.node.as_str();
+                let token = self.api().nomad_token(session, node, policy)?;
+                tokens.insert(file.path.clone(), token);
+            }
+        }
+        Ok(tokens)
     }
 
     fn introduction(&self, node: &NodeName) -> Result<String, ServicesError> {

@@ -246,6 +246,20 @@ impl Writer<'_> {
                 self.call(&[&format!("validate_{product}"), &program.version]);
             }
         }
+        let settings = [
+            ("/etc/atoll-accounting/accounting.toml", "atoll-accounting"),
+            ("/etc/atoll-agent/agent.toml", "atoll-agent"),
+        ];
+        for (file, product) in settings {
+            let is_written = changes
+                .iter()
+                .any(|change| change.what.writes() && change.what.path() == Some(file));
+            let programs = self.wanted.programs.iter();
+            let program = programs.clone().find(|program| program.product == product);
+            if let Some(program) = program.filter(|_| is_written) {
+                self.call(&["validate_settings", product, &program.version, file]);
+            }
+        }
     }
 
     fn put(&mut self, what: &What) {
@@ -343,6 +357,11 @@ impl Batch {
             artifacts: Vec::new(),
             restarts: BTreeSet::new(),
         }
+    }
+
+    /// Gives a file of the batch its text, which was made for this wave.
+    pub fn fill(&mut self, path: &str, text: &str) {
+        self.texts.insert(format!("files{path}"), text.to_owned());
     }
 
     /// Adds the token with which a Nomad client introduces itself once.
@@ -450,7 +469,8 @@ pub fn manifest_after(
 fn text(file: &WantedFile) -> Option<&str> {
     match &file.wish {
         Wish::Text(text) | Wish::Issued { pem: text, .. } => Some(text),
-        Wish::Kept => None,
+        // A token is put in when the wave comes.
+        Wish::Kept | Wish::NomadToken { .. } => None,
     }
 }
 

@@ -160,6 +160,12 @@ validate_nomad() { # version
         || { cat "$stage/validate.log"; fail "nomad $1 refuses the new configuration; nothing was changed"; }
 }
 
+# Our own daemons read only their settings.
+validate_settings() { # product version file
+    "/opt/atoll/$1/$2/$1" --settings "$stage/files$3" check --offline >"$stage/validate.log" \
+        || { cat "$stage/validate.log"; fail "$1 $2 refuses the new settings; nothing was changed"; }
+}
+
 serve() { # verb unit
     tell "step ${1}ing $2" | sed 's/stoping/stopping/'
     systemctl "$1" "$2" || { journalctl -u "$2" -n 15 --no-pager -o cat; fail "cannot $1 $2"; }

@@ -183,7 +183,43 @@ impl Services<'_> {
             }
         })?;
         ours.then_some(())
-            .ok_or(ServicesError::Foreign { api: "Nomad" })
+            .ok_or(ServicesError::Foreign { api: "Nomad" })?;
+        // Before any node gets a token with one of them.
+        for (name, rules) in &self.rendered.services.nomad_policies {
+            nomad_policy(&nomad, name, rules)?;
+        }
+        Ok(())
+    }
+
+    /// A new token for a node. One that it had before is withdrawn.
+    ///
+    /// # Errors
+    /// When Nomad refuses.
+    pub fn nomad_token(
+        &self,
+        session: &Session,
+        node: &str,
+        policy: &str,
+    ) -> Result<String, ServicesError> {
+        let nomad = session
+            .nomad(
+                self.identity,
+                Some(self.secret(&Secret::NomadManagementToken)?),
+            )
+            .map_err(doing("speak with Nomad"))?;
+        let name = format!("{policy} {node}");
+        let tokens = nomad
+            .ask(&nomad::tokens())
+            .map_err(doing("list Nomad's tokens"))?;
+        for old in tokens.iter().filter(|token| token.name == name) {
+            nomad
+                .ask(&nomad::delete_token(&old.accessor_id))
+                .map_err(doing(format!("withdraw Nomad's old token `{name}`")))?;
+        }
+        let token = nomad
+            .ask(&nomad::create_token(&name, policy))
+            .map_err(doing(format!("make Nomad's token `{name}`")))?;
+        Ok(token.secret_id)
     }
 
     /// A token with which a node may introduce itself to Nomad, for ten minutes.
@@ -216,9 +252,6 @@ impl Services<'_> {
         let nomad = session
             .nomad(self.identity, Some(token))
             .map_err(doing("speak with Nomad"))?;
-        for (name, rules) in &self.rendered.services.nomad_policies {
-            nomad_policy(&nomad, name, rules)?;
-        }
         let there = nomad
             .ask(&nomad::namespaces())
             .map_err(doing("list Nomad's namespaces"))?;

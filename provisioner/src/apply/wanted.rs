@@ -8,7 +8,9 @@ use jiff::Timestamp;
 use crate::apply::facts::{Facts, NOMAD_CLIENT_ID, Query};
 use crate::artifacts::{Artifact, ArtifactError, Lock};
 use crate::pki::{self, PkiError, Verdict};
-use crate::plan::{Access, Account, Directory, HostPlan, Leaf, OnChange, Service, Unit, Wave};
+use crate::plan::{
+    Access, Account, Directory, HostPlan, Leaf, NomadUser, OnChange, Service, Unit, Wave,
+};
 use crate::render::{self, Body, RenderedFile, UnfilledSecret};
 use crate::secrets::Store;
 
@@ -60,7 +62,14 @@ pub enum Wish {
         /// Whether it is a private key.
         is_key: bool,
     },
-    /// What is there: a certificate that is good, or its key.
+    /// A token that Nomad makes when the file is written, and why the present one does not do.
+    NomadToken {
+        /// Its policy.
+        policy: &'static str,
+        /// Why it is made.
+        reason: String,
+    },
+    /// What is there: a certificate that is good, its key, or a token.
     Kept,
 }
 
@@ -288,9 +297,29 @@ impl Issuer<'_> {
                 Body::Certificate(leaf) => wanted.extend(self.pair(file, leaf)?),
                 // Comes with its certificate.
                 Body::PrivateKey(_) => {}
+                Body::NomadToken(user) => wanted.push(with(file, self.token(file, *user))),
             }
         }
         Ok(wanted)
+    }
+
+    /// A token is known from the run that put it there: only its host keeps it.
+    fn token(&self, file: &RenderedFile, user: NomadUser) -> Wish {
+        let reason = match self.facts.digests.get(&file.path) {
+            Some(_) if self.is_untouched(file) => return Wish::Kept,
+            Some(_) => "the token was changed on the host",
+            None => "the host has none",
+        };
+        Wish::NomadToken {
+            policy: user.name(),
+            reason: reason.to_owned(),
+        }
+    }
+
+    /// Whether a file is what an earlier run has put there.
+    fn is_untouched(&self, file: &RenderedFile) -> bool {
+        let noted = self.facts.manifest.files.get(&file.path);
+        noted.is_some() && noted == self.facts.digests.get(&file.path)
     }
 
     /// A certificate and the key that belongs to it.
@@ -349,11 +378,8 @@ impl Issuer<'_> {
         };
         // The key never leaves the host: that it is the one which came with the
         // certificate is known from the digests of the run that put both there.
-        let untouched = [Some(certificate), key].into_iter().flatten().all(|file| {
-            let noted = self.facts.manifest.files.get(&file.path);
-            noted.is_some() && noted == self.facts.digests.get(&file.path)
-        });
-        if !untouched {
+        let pair = [Some(certificate), key].into_iter().flatten();
+        if !pair.into_iter().all(|file| self.is_untouched(file)) {
             return Some("the certificate or its key was changed on the host".to_owned());
         }
         match pki::examine(pem, ca, leaf, self.now) {

@@ -37,26 +37,11 @@ pub(super) fn run(
     if prepared.store.is_changed() {
         prepared.store.save()?;
     }
-    let surveyed = survey(
-        &prepared.desired(),
-        &nodes,
-        &prepared.reach(),
-        Some(&run),
-        listener,
-    );
     let mut told = Told {
         changes: 0,
         failed: Vec::new(),
     };
-    let mut members: BTreeMap<NodeName, Member> = BTreeMap::new();
-    for (node, member) in surveyed {
-        match member {
-            Ok(member) => {
-                members.insert(node, member);
-            }
-            Err(_) => told.host(&node, &member, &prepared.desired(), listener),
-        }
-    }
+    let members = members(&prepared, &nodes, &run, &mut told, listener);
     let applied = apply(
         &prepared.desired(),
         members,
@@ -87,6 +72,28 @@ pub(super) fn run(
     } else {
         Ended::NotAsWanted
     })
+}
+
+/// Claims, asks and compares all hosts. Tells of those that cannot be worked on.
+fn members<'a>(
+    prepared: &'a Prepared,
+    nodes: &[NodeName],
+    run: &str,
+    told: &mut Told,
+    listener: &dyn Listener,
+) -> BTreeMap<NodeName, Member<'a>> {
+    let desired = prepared.desired();
+    let surveyed = survey(&desired, nodes, &prepared.reach(), Some(run), listener);
+    let mut members = BTreeMap::new();
+    for (node, member) in surveyed {
+        match member {
+            Ok(member) => {
+                members.insert(node, member);
+            }
+            Err(_) => told.host(&node, &member, &desired, listener),
+        }
+    }
+    members
 }
 
 /// Shows the plan and asks, when there is something to do. Without a terminal nobody can answer, so nothing is done.

@@ -140,13 +140,10 @@ impl<'a> Field<'a> {
     }
 
     /// A value which a function reads as a whole; it reports by itself what it cannot read.
-    pub(super) fn whole<T>(
-        self,
-        read: impl FnOnce(Field<'a>) -> Option<T>,
-    ) -> Option<Spot<Option<T>>> {
+    pub(super) fn whole<T>(self, read: impl FnOnce(Field<'a>) -> Option<T>) -> Spot<Option<T>> {
         let place = self.place.clone();
         let value = read(self);
-        Some(Spot { value, place })
+        Spot { value, place }
     }
 
     /// The items of a list, `None` in place of each that could not be read.

@@ -178,7 +178,7 @@ pub(super) fn federation(node: &Node, file: &Path, problems: &Problems) -> Optio
         introduction: keys.optional("introduction", |field| field.word(INTRODUCTIONS)),
         probe_image: keys.required("verify", "{ image: \"atoll/probe:1.35\" }", probe_image),
         vos: keys.required("vos", "{}", |field| field.named(vo)),
-        nvidia: keys.optional("nvidia", |field| field.whole(nvidia)),
+        nvidia: keys.optional("nvidia", |field| Some(field.whole(nvidia))),
     })
 }
 
@@ -313,7 +313,7 @@ fn host(key: Option<Spot<HostName>>, field: Field) -> Option<HostEntry> {
         public_address: keys.optional("public_address", Field::address),
         kind: keys.optional("kind", |field| field.word(KINDS)),
         vos: keys.optional("vos", vo_list),
-        gpus: keys.optional("gpus", |field| field.whole(gpus)),
+        gpus: keys.optional("gpus", |field| Some(field.whole(gpus))),
         name: keys.optional("name", Field::parse),
     })
 }

@@ -179,6 +179,7 @@ fn names_differ(
     let wanted: BTreeSet<String> = std::iter::once(format!("CN={}", leaf.common_name))
         .chain(leaf.dns_names.iter().cloned())
         .chain(leaf.addresses.iter().map(IpAddr::to_string))
+        .chain(leaf.uris.iter().cloned())
         .collect();
     let reason = Reason::OtherNames {
         missing: wanted.difference(&found).cloned().collect(),
@@ -200,6 +201,7 @@ fn names_of(certificate: &X509Certificate<'_>) -> Result<BTreeSet<String>, PkiEr
         names.insert(match name {
             GeneralName::DNSName(name) => (*name).to_owned(),
             GeneralName::IPAddress(octets) => address(octets),
+            GeneralName::URI(uri) => (*uri).to_owned(),
             other => other.to_string(),
         });
     }

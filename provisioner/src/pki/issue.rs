@@ -117,7 +117,11 @@ fn alternative_names(leaf: &Leaf) -> Result<Vec<SanType>, rcgen::Error> {
         .iter()
         .map(|name| Ok(SanType::DnsName(name.as_str().try_into()?)));
     let addresses = leaf.addresses.iter().map(|ip| Ok(SanType::IpAddress(*ip)));
-    dns_names.chain(addresses).collect()
+    let uris = leaf
+        .uris
+        .iter()
+        .map(|uri| Ok(SanType::URI(uri.as_str().try_into()?)));
+    dns_names.chain(addresses).chain(uris).collect()
 }
 
 fn extended_usages(leaf: &Leaf) -> Vec<ExtendedKeyUsagePurpose> {

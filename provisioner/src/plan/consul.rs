@@ -129,6 +129,7 @@ fn server_leaf(place: &Place<'_>, host: &Host) -> Leaf {
         common_name: host.node.to_string(),
         dns_names: vec![role, own, "localhost".to_owned()],
         addresses: local_and([host.address, host.public_address]),
+        uris: Vec::new(),
         serves: true,
     }
 }

@@ -3,6 +3,7 @@
 //! A field which a template asks for and its struct lacks is found by a test
 //! that walks the templates; a field that no plan fills does not compile.
 
+mod atoll;
 mod consul;
 mod nomad;
 mod traefik;
@@ -13,6 +14,9 @@ use std::sync::Arc;
 
 use serde::{Serialize, Serializer};
 
+pub use atoll::{
+    AccountingSettings, AccountingUnit, AgentConsulToken, AgentSettings, AgentUnit, SiteOf, VoOf,
+};
 pub use consul::{ConsulAcl, ConsulClient, ConsulConfig, ConsulPolicy, ConsulServer, ConsulUnit};
 pub use nomad::{NomadClient, NomadConfig, NomadPolicy, NomadServer, NomadUnit, NomadUser};
 pub use traefik::{TraefikDynamic, TraefikJob, TraefikStatic};
@@ -34,6 +38,11 @@ pub enum Template {
     NomadUnit(NomadUnit),
     NomadPolicy(NomadPolicy),
     DockerDaemon(DockerDaemon),
+    AgentSettings(AgentSettings),
+    AgentConsulToken(AgentConsulToken),
+    AgentUnit(AgentUnit),
+    AccountingSettings(AccountingSettings),
+    AccountingUnit(AccountingUnit),
     TraefikJob(TraefikJob),
     TraefikStatic(TraefikStatic),
     TraefikDynamic(TraefikDynamic),
@@ -55,6 +64,11 @@ impl Template {
             Self::NomadUnit(_) => "systemd/nomad.service.tera",
             Self::NomadPolicy(policy) => policy.user.template(),
             Self::DockerDaemon(_) => "docker/daemon.json.tera",
+            Self::AgentSettings(_) => "agent/agent.toml.tera",
+            Self::AgentConsulToken(_) => "agent/consul-token.tera",
+            Self::AgentUnit(_) => "systemd/atoll-agent.service.tera",
+            Self::AccountingSettings(_) => "accounting/accounting.toml.tera",
+            Self::AccountingUnit(_) => "systemd/atoll-accounting.service.tera",
             Self::TraefikJob(_) => "traefik/traefik.nomad.hcl.tera",
             Self::TraefikStatic(_) => "traefik/traefik.toml.tera",
             Self::TraefikDynamic(_) => "traefik/dynamic.toml.tera",
@@ -71,6 +85,8 @@ pub struct Addresses(Arc<[IpAddr]>);
 pub struct DockerDaemon {
     /// Whether this Docker has the containerd image store, which must be off.
     pub has_image_store: bool,
+    /// Whether the host has NVIDIA GPUs, and so a runtime for them.
+    pub gpus: bool,
 }
 
 impl Addresses {

@@ -26,6 +26,7 @@ pub(super) fn add(plan: &mut HostPlan, place: &Place<'_>, host: &Host) {
         on_change: OnChange::Restart(Service::Docker),
         content: Content::Template(Template::DockerDaemon(DockerDaemon {
             has_image_store: major(&federation.docker.version) >= IMAGE_STORE_SINCE,
+            gpus: host.gpus.is_some(),
         })),
     });
     plan.units.push(Unit {

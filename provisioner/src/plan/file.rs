@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use serde::Serialize;
 
-use super::Template;
+use super::{NomadUser, Template};
 
 /// Hosts are changed in waves: a wave starts when the one before it is healthy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -62,6 +62,9 @@ pub enum Content {
     Certificate(Leaf),
     /// The private key of a certificate issued to this host.
     PrivateKey(Leaf),
+    /// A Nomad token for this host alone, with the policy of that user. Nomad makes it;
+    /// nobody but the host keeps it.
+    NomadToken(NomadUser),
 }
 
 /// A certificate authority in the operator's store.
@@ -87,6 +90,8 @@ pub struct Leaf {
     pub dns_names: Vec<String>,
     /// IP addresses.
     pub addresses: Vec<IpAddr>,
+    /// URIs, such as `atoll://<federation>/<datacenter>/<node>`.
+    pub uris: Vec<String>,
     /// Whether its holder answers TLS connections, or only opens them.
     pub serves: bool,
 }
@@ -113,6 +118,10 @@ pub enum Service {
     Consul,
     /// `nomad.service`.
     Nomad,
+    /// `atoll-accounting.service`.
+    AtollAccounting,
+    /// `atoll-agent.service`.
+    AtollAgent,
 }
 
 impl Access {
@@ -157,6 +166,26 @@ impl AgentFiles {
         }
     }
 
+    /// What is no secret and is read once, at the start.
+    pub(super) fn public(self, path: &str, content: Content) -> PlannedFile {
+        self.at_start(path, Access::root(0o640, self.group), content)
+    }
+
+    /// A secret that only root may read, and hands to the service when it starts.
+    pub(super) fn credential(self, path: &str, content: Content) -> PlannedFile {
+        self.at_start(path, Access::root(0o600, "root"), content)
+    }
+
+    fn at_start(self, path: &str, access: Access, content: Content) -> PlannedFile {
+        PlannedFile {
+            path: path.to_owned(),
+            access,
+            wave: self.wave,
+            on_change: OnChange::Restart(self.service),
+            content,
+        }
+    }
+
     fn restarting(self, path: &str, access: Access, template: Template) -> PlannedFile {
         PlannedFile {
             path: path.to_owned(),
@@ -175,6 +204,8 @@ impl Service {
             Self::Docker => "docker",
             Self::Consul => "consul",
             Self::Nomad => "nomad",
+            Self::AtollAccounting => "atoll-accounting",
+            Self::AtollAgent => "atoll-agent",
         }
     }
 }

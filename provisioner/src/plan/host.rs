@@ -7,7 +7,7 @@ use federation::names::{DatacenterName, HostName, NodeName, Version};
 use crate::inventory::{Host, Role};
 
 use super::peers::Place;
-use super::{Access, PlannedFile, Service, Wave, consul, docker, nomad};
+use super::{Access, PlannedFile, Service, Wave, accounting, agent, consul, docker, gpu, nomad};
 
 /// What one host should have, in the order in which it can be made.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +22,8 @@ pub struct HostPlan {
     pub login: Login,
     /// The servers it runs and the client it is.
     pub agents: Agents,
+    /// The GPUs that it should turn out to have.
+    pub gpus: Option<Gpus>,
     /// System accounts, with their own group of the same name.
     pub accounts: Vec<Account>,
     /// Directories that must exist before files are put into them.
@@ -58,6 +60,15 @@ pub struct Agents {
     pub nomad_server: bool,
     /// A Nomad client.
     pub nomad_client: bool,
+}
+
+/// GPUs of one model.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Gpus {
+    /// As the driver names it.
+    pub model: String,
+    /// How many.
+    pub count: u32,
 }
 
 /// A system account and its own group of the same name.
@@ -121,6 +132,10 @@ pub(super) fn host_plan(place: &Place<'_>, name: &HostName, host: &Host) -> Host
             user: place.site.ssh.user.to_string(),
         },
         agents: Agents::of(host),
+        gpus: host.gpus.as_ref().map(|gpus| Gpus {
+            model: gpus.model.clone(),
+            count: gpus.count,
+        }),
         accounts: Vec::new(),
         directories: Vec::new(),
         files: Vec::new(),
@@ -136,9 +151,24 @@ pub(super) fn host_plan(place: &Place<'_>, name: &HostName, host: &Host) -> Host
     if plan.agents.runs_nomad() {
         nomad::add(&mut plan, place, host);
     }
+    if plan.agents.nomad_client {
+        gpu::add(&mut plan, place, host);
+        agent::add(&mut plan, place, host);
+    }
+    if host.has(Role::Accounting) {
+        accounting::add(&mut plan, place, host);
+    }
     plan.files
         .sort_by(|a, b| (a.wave, &a.path).cmp(&(b.wave, &b.path)));
     plan
+}
+
+/// The version of our own programs on hosts: that of the `atoll` which brings them.
+pub(super) fn own_version() -> Version {
+    // A crate's version is a version by the rules of Cargo, which are stricter.
+    env!("CARGO_PKG_VERSION")
+        .parse()
+        .unwrap_or_else(|_| unreachable!("a crate has a version"))
 }
 
 impl Agents {

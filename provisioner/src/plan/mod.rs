@@ -12,10 +12,13 @@
 //! sees. It holds no rendered text ([`crate::render`]), no secret but by name
 //! ([`Secret`]), and knows nothing of what a host has today (`apply`).
 
+mod accounting;
+mod agent;
 mod consul;
 mod contexts;
 mod docker;
 mod file;
+mod gpu;
 mod host;
 mod nomad;
 mod peers;
@@ -31,12 +34,13 @@ use federation::names::{DatacenterName, NodeName, RegionName};
 use crate::inventory::Inventory;
 
 pub use contexts::{
-    Addresses, ConsulAcl, ConsulClient, ConsulConfig, ConsulPolicy, ConsulServer, ConsulUnit,
-    DockerDaemon, NomadClient, NomadConfig, NomadPolicy, NomadServer, NomadUnit, NomadUser,
-    Template, TraefikDynamic, TraefikJob, TraefikStatic,
+    AccountingSettings, AccountingUnit, Addresses, AgentConsulToken, AgentSettings, AgentUnit,
+    ConsulAcl, ConsulClient, ConsulConfig, ConsulPolicy, ConsulServer, ConsulUnit, DockerDaemon,
+    NomadClient, NomadConfig, NomadPolicy, NomadServer, NomadUnit, NomadUser, SiteOf, Template,
+    TraefikDynamic, TraefikJob, TraefikStatic, VoOf,
 };
 pub use file::{Access, Authority, Content, Leaf, OnChange, PlannedFile, Service, Wave};
-pub use host::{Account, Agents, Directory, HostPlan, Login, Package, Program, Unit};
+pub use host::{Account, Agents, Directory, Gpus, HostPlan, Login, Package, Program, Unit};
 pub use secret::{Secret, SecretKind};
 pub use services::{ConsulToken, Gateway, Services};
 

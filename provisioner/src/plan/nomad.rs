@@ -7,6 +7,7 @@ use crate::inventory::{Host, Introduction, Kind, Role};
 
 use super::consul::local_and;
 use super::file::AgentFiles;
+use super::gpu;
 use super::peers::Place;
 use super::{
     Access, Account, Agents, Authority, Content, Directory, HostPlan, Leaf, NomadClient,
@@ -171,7 +172,9 @@ fn client(place: &Place<'_>, host: &Host) -> Template {
         namespaces,
         kind,
         compute: kind == "compute",
-        tags: "cpu",
+        tags: if host.gpus.is_some() { "gpu" } else { "cpu" },
+        plugin_dir: gpu::plugin_dir(place, host),
+        gpus: host.gpus.is_some(),
         domain: place.site.domain.clone(),
         reserved_memory_mib: (kind != "traefik").then_some(4096),
     })
@@ -193,6 +196,7 @@ fn leaf(place: &Place<'_>, host: &Host, agents: Agents) -> Leaf {
         common_name: host.node.to_string(),
         dns_names: server.into_iter().chain(client).chain(local).collect(),
         addresses: local_and([host.address].into_iter().chain(public)),
+        uris: Vec::new(),
         serves: true,
     }
 }

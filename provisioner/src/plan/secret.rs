@@ -29,6 +29,8 @@ pub enum Secret {
     ConsulAgentToken(NodeName),
     /// Token with which a node's Nomad agent talks to Consul.
     ConsulNomadToken(NodeName),
+    /// Token with which a node's `atoll-agent` registers its capacity.
+    ConsulCapacityToken(NodeName),
 }
 
 /// The form of a secret.
@@ -69,6 +71,7 @@ impl fmt::Display for Secret {
             Self::ConsulTraefikToken(dc) => write!(f, "datacenter/{dc}/consul/traefik-token"),
             Self::ConsulAgentToken(node) => write!(f, "node/{node}/consul/agent-token"),
             Self::ConsulNomadToken(node) => write!(f, "node/{node}/consul/nomad-token"),
+            Self::ConsulCapacityToken(node) => write!(f, "node/{node}/consul/capacity-token"),
         }
     }
 }

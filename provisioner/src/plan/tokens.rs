@@ -66,7 +66,17 @@ fn host_tokens(site: &Site, host: &Host) -> Vec<ConsulToken> {
             policies,
         )
     });
-    std::iter::once(agent).chain(nomad).collect()
+    let capacity = host.is_nomad_client().then(|| {
+        token(
+            Secret::ConsulCapacityToken(node.clone()),
+            format!("atoll-agent of {node}"),
+            [ConsulPolicy::AtollAgent],
+        )
+    });
+    std::iter::once(agent)
+        .chain(nomad)
+        .chain(capacity)
+        .collect()
 }
 
 fn token(

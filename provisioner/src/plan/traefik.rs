@@ -98,6 +98,7 @@ fn wildcard(site: &Site, host: &Host, parent: &DomainName) -> Leaf {
         common_name: host.node.to_string(),
         dns_names: vec![zone.clone(), format!("*.{zone}")],
         addresses: Vec::new(),
+        uris: Vec::new(),
         serves: true,
     }
 }

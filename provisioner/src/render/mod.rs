@@ -21,8 +21,8 @@ use std::collections::BTreeMap;
 use federation::names::NodeName;
 
 use crate::plan::{
-    Access, Authority, Content, Gateway, Leaf, OnChange, Plan, PlannedFile, Services, Template,
-    Wave,
+    Access, Authority, Content, Gateway, Leaf, NomadUser, OnChange, Plan, PlannedFile, Services,
+    Template, Wave,
 };
 
 pub use folder::{WriteError, write};
@@ -67,6 +67,8 @@ pub enum Body {
     Certificate(Leaf),
     /// The private key of a certificate to be issued.
     PrivateKey(Leaf),
+    /// A token that Nomad makes for the host, with the policy of this user.
+    NomadToken(NomadUser),
 }
 
 /// What the APIs of Consul and Nomad are given.
@@ -126,6 +128,7 @@ fn rendered(engine: &Engine, file: &PlannedFile) -> Result<RenderedFile, RenderE
             Content::Authority(authority) => Body::Authority(*authority),
             Content::Certificate(leaf) => Body::Certificate(leaf.clone()),
             Content::PrivateKey(leaf) => Body::PrivateKey(leaf.clone()),
+            Content::NomadToken(user) => Body::NomadToken(*user),
         },
     })
 }

@@ -18,9 +18,13 @@ macro_rules! embedded {
 
 /// Each template by its name under `templates/`, with its text. A test compares the two.
 pub const TEMPLATES: &[(&str, &str)] = &[
+    embedded!("accounting/accounting.toml.tera"),
+    embedded!("agent/agent.toml.tera"),
+    embedded!("agent/consul-token.tera"),
     embedded!("consul/acl.hcl.tera"),
     embedded!("consul/client.hcl.tera"),
     embedded!("consul/consul.hcl.tera"),
+    embedded!("consul/policies/atoll-agent.hcl.tera"),
     embedded!("consul/policies/atoll.hcl.tera"),
     embedded!("consul/policies/dns-read.hcl.tera"),
     embedded!("consul/policies/nomad-client.hcl.tera"),
@@ -33,10 +37,13 @@ pub const TEMPLATES: &[(&str, &str)] = &[
     embedded!("nomad/client.hcl.tera"),
     embedded!("nomad/nomad.hcl.tera"),
     embedded!("nomad/policies/accounting.hcl.tera"),
+    embedded!("nomad/policies/atoll-agent.hcl.tera"),
     embedded!("nomad/policies/monitoring.hcl.tera"),
     embedded!("nomad/policies/papi.hcl.tera"),
     embedded!("nomad/policies/verify.hcl.tera"),
     embedded!("nomad/server.hcl.tera"),
+    embedded!("systemd/atoll-accounting.service.tera"),
+    embedded!("systemd/atoll-agent.service.tera"),
     embedded!("systemd/consul.service.tera"),
     embedded!("systemd/nomad.service.tera"),
     embedded!("traefik/dynamic.toml.tera"),

@@ -91,6 +91,8 @@ enum Issued<'a> {
     Authority(Authority),
     Certificate(&'a Leaf),
     PrivateKeyOf(&'a Leaf),
+    /// A token with this policy of Nomad.
+    NomadToken(&'static str),
 }
 
 fn manifest(files: &[RenderedFile]) -> String {
@@ -112,6 +114,7 @@ impl<'a> Entry<'a> {
                 Body::Authority(authority) => Content::IssuedAtApply(Issued::Authority(*authority)),
                 Body::Certificate(leaf) => Content::IssuedAtApply(Issued::Certificate(leaf)),
                 Body::PrivateKey(leaf) => Content::IssuedAtApply(Issued::PrivateKeyOf(leaf)),
+                Body::NomadToken(user) => Content::IssuedAtApply(Issued::NomadToken(user.name())),
             },
         }
     }

@@ -29,6 +29,44 @@ pub(super) fn probe(id: &str, node_id: &str, image: &str) -> Value {
     })
 }
 
+/// A job pinned to one node, which gets a GPU of that model and ends well if it was told which.
+pub(super) fn gpu(id: &str, node_id: &str, model: &str, image: &str) -> Value {
+    json!({
+        "ID": id,
+        "Name": id,
+        "Type": "batch",
+        "Priority": 90,
+        "Datacenters": ["*"],
+        "Constraints": [{ "LTarget": "${node.unique.id}", "RTarget": node_id, "Operand": "=" }],
+        "TaskGroups": [{
+            "Name": "gpu",
+            "Count": 1,
+            "RestartPolicy": { "Attempts": 0, "Mode": "fail" },
+            "ReschedulePolicy": { "Attempts": 0, "Unlimited": false },
+            "EphemeralDisk": { "SizeMB": 10 },
+            "Tasks": [{
+                "Name": "gpu",
+                "Driver": "docker",
+                "Config": {
+                    "image": image,
+                    "command": "/bin/sh",
+                    "args": ["-c", "case $NVIDIA_VISIBLE_DEVICES in GPU-* | MIG-*) ;; *) exit 1 ;; esac"],
+                },
+                "LogConfig": { "MaxFiles": 1, "MaxFileSizeMB": 1 },
+                "Resources": {
+                    "CPU": 20,
+                    "MemoryMB": 16,
+                    "Devices": [{
+                        "Name": "nvidia/gpu",
+                        "Count": 1,
+                        "Constraints": [{ "LTarget": "${device.model}", "RTarget": model, "Operand": "=" }],
+                    }],
+                },
+            }],
+        }],
+    })
+}
+
 /// What the route job is made of.
 pub(super) struct Route<'a> {
     /// Job ID, which is also in the host name.

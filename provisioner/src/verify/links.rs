@@ -60,6 +60,37 @@ pub(super) fn tokens(session: &Session, store: &Store, host: &HostPlan) -> Answe
     Ok("both are accepted".to_owned())
 }
 
+/// The node's capacity is registered by its agent, whose check passes.
+pub(super) fn agent(session: &Session, store: &Store, host: &HostPlan) -> Answer {
+    let registered = session
+        .consul(store.value(&Secret::ConsulManagementToken))
+        .ask(&consul::instances(CAPACITY))
+        .map_err(|error| error.to_string())?;
+    let own = registered
+        .iter()
+        .find(|instance| instance.node.node == host.node.as_str())
+        .ok_or("atoll-agent has not registered the node's capacity: see `journalctl -u atoll-agent` there")?;
+    let failing: Vec<String> = own
+        .checks
+        .iter()
+        .filter(|check| check.status != consul::Health::Passing)
+        .map(|check| format!("{}: {}", check.name, check.output.trim()))
+        .collect();
+    if !failing.is_empty() {
+        return Err(failing.join("; "));
+    }
+    let meta = |key: &str| own.service.meta.get(key).map_or("?", String::as_str);
+    Ok(format!(
+        "it registered {} cores, {} MiB, {} GPUs",
+        meta("cpu_cores"),
+        meta("mem_mib"),
+        meta("gpu_count")
+    ))
+}
+
+/// The service under which agents register what their node has.
+const CAPACITY: &str = "site-capacity-node";
+
 /// The node is ready in Nomad, and says of itself what users' jobs ask for.
 pub(super) fn metadata(
     nomad: &Endpoint,
@@ -69,7 +100,7 @@ pub(super) fn metadata(
     let stub = stub.ok_or("Nomad has no ready node of this name")?;
     let client = client.ok_or("the plan has no client for it")?;
     let node = nomad
-        .ask(&nomad::node(&stub.id))
+        .ask(&nomad::equipped(&stub.id))
         .map_err(|error| error.to_string())?;
     let meta = node.meta.unwrap_or_default();
     let namespaces: Vec<&str> = client

@@ -11,9 +11,13 @@
 //! | `metadata` | Nomad's node says what users' jobs ask for |
 //! | `traefik` | the gateway's job runs and answers |
 //! | `certificate` | the gateway shows a certificate for its names |
+//! | `gpus` | Nomad sees the GPUs that the inventory says, and all are healthy |
+//! | `agent` | the node's capacity is registered in Consul, and its check passes |
 //! | `probe` | a job runs on each client |
+//! | `gpu-job` | a job gets a GPU, and is told which |
 //! | `route` | a user's job answers through the gateway, by name |
 
+mod gpus;
 mod jobs;
 mod links;
 mod probe;
@@ -97,6 +101,7 @@ impl Verifier<'_> {
             told.tell("certificate", subject, certificate);
         }
         self.probes(&mut told, &nomad, &nodes);
+        self.gpu_jobs(&mut told, &nomad, &nodes);
         for datacenter in self.datacenters() {
             self.routes(&mut told, &nomad, &datacenter);
         }
@@ -179,6 +184,14 @@ impl Verifier<'_> {
             node,
             links::metadata(nomad, nodes.get(node), client_context(host)),
         );
+        if has_agent {
+            told.tell("agent", node, links::agent(session, self.store, host));
+        } else {
+            told.not_tried("agent", node, "the node has no Consul agent to ask");
+        }
+        if let Some(gpus) = &host.gpus {
+            told.tell("gpus", node, gpus::seen(nomad, nodes.get(node), gpus));
+        }
     }
 }
 

@@ -173,8 +173,8 @@ fn systemd_accepts_every_unit() {
         .collect();
     assert_eq!(
         units.len(),
-        3,
-        "Consul's, and Nomad's of a server and of a client"
+        5,
+        "Consul's, Nomad's of a server and of a client, the agent's, the accounting service's"
     );
     for (text, path) in units {
         let folder = tempfile::tempdir().unwrap();

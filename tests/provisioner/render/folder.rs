@@ -101,7 +101,7 @@ fn a_manifest_lists_every_file_with_its_rights() {
     let tree = tree(&plan, &render(&plan, &Overrides::default()).unwrap());
     let node = Path::new("ifca-ai4eosc-server-0");
     let manifest: Vec<Value> = serde_json::from_str(&tree[&node.join("manifest.json")]).unwrap();
-    assert_eq!(manifest.len(), 13);
+    assert_eq!(manifest.len(), 18);
     let entry = |path: &str| manifest.iter().find(|entry| entry["path"] == path).unwrap();
     let unit = &tree[&node.join("etc/systemd/system/nomad.service")];
     assert_eq!(

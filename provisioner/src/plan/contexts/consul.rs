@@ -63,6 +63,8 @@ pub struct ConsulUnit {}
 pub enum ConsulPolicy {
     /// `atoll` itself, in place of the management token.
     Atoll,
+    /// `atoll-agent`.
+    AtollAgent,
     /// Consul's DNS queries.
     DnsRead,
     /// Nomad clients.
@@ -79,8 +81,9 @@ pub enum ConsulPolicy {
 
 impl ConsulPolicy {
     /// All policies, by name.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Atoll,
+        Self::AtollAgent,
         Self::DnsRead,
         Self::NomadClient,
         Self::NomadServer,
@@ -101,6 +104,7 @@ impl ConsulPolicy {
     fn names(self) -> (&'static str, &'static str) {
         match self {
             Self::Atoll => ("atoll", "consul/policies/atoll.hcl.tera"),
+            Self::AtollAgent => ("atoll-agent", "consul/policies/atoll-agent.hcl.tera"),
             Self::DnsRead => ("dns-read", "consul/policies/dns-read.hcl.tera"),
             Self::NomadClient => ("nomad-client", "consul/policies/nomad-client.hcl.tera"),
             Self::NomadServer => ("nomad-server", "consul/policies/nomad-server.hcl.tera"),

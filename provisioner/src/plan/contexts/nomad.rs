@@ -58,6 +58,10 @@ pub struct NomadClient {
     pub tags: &'static str,
     /// The left label of its users' URLs.
     pub domain: DomainLabel,
+    /// The folder of its plugins: one of a version, where the host has GPUs.
+    pub plugin_dir: String,
+    /// Whether it has GPUs, and so a plugin that shows them.
+    pub gpus: bool,
     /// Memory which no job gets; none on gateways.
     pub reserved_memory_mib: Option<u32>,
 }
@@ -86,6 +90,8 @@ pub struct NomadPolicy {
 pub enum NomadUser {
     /// The accounting service.
     Accounting,
+    /// `atoll-agent`.
+    Agent,
     /// Monitoring.
     Monitoring,
     /// The platform's API, which starts users' deployments.
@@ -96,7 +102,13 @@ pub enum NomadUser {
 
 impl NomadUser {
     /// All users, by name.
-    pub const ALL: [Self; 4] = [Self::Accounting, Self::Monitoring, Self::Papi, Self::Verify];
+    pub const ALL: [Self; 5] = [
+        Self::Accounting,
+        Self::Agent,
+        Self::Monitoring,
+        Self::Papi,
+        Self::Verify,
+    ];
 
     /// The policy's name in Nomad.
     pub fn name(self) -> &'static str {
@@ -110,6 +122,7 @@ impl NomadUser {
     fn names(self) -> (&'static str, &'static str) {
         match self {
             Self::Accounting => ("accounting", "nomad/policies/accounting.hcl.tera"),
+            Self::Agent => ("atoll-agent", "nomad/policies/atoll-agent.hcl.tera"),
             Self::Monitoring => ("monitoring", "nomad/policies/monitoring.hcl.tera"),
             Self::Papi => ("papi", "nomad/policies/papi.hcl.tera"),
             Self::Verify => ("verify", "nomad/policies/verify.hcl.tera"),

@@ -1,0 +1,186 @@
+//! GPUs: Nomad sees them as the inventory says, and a job gets one.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use federation::nomad;
+
+use crate::host::Endpoint;
+use crate::plan::{Gpus, HostPlan};
+use crate::progress::Event;
+use crate::verify::probe::last_event;
+use crate::verify::{Answer, Told, Verifier, jobs, wait::wait};
+
+/// How long a job on a GPU may take, from its registration to its end.
+const LIMIT: Duration = Duration::from_mins(1);
+
+/// Nomad has so many healthy GPUs of that model on the node.
+pub(super) fn seen(nomad: &Endpoint, stub: Option<&nomad::NodeStub>, gpus: &Gpus) -> Answer {
+    let stub = stub.ok_or("Nomad has no ready node of this name")?;
+    let node = nomad
+        .ask(&nomad::equipped(&stub.id))
+        .map_err(|error| error.to_string())?;
+    judge(&found(&node), gpus)
+}
+
+/// A GPU as Nomad has it.
+struct Gpu {
+    id: String,
+    model: String,
+    healthy: bool,
+    health: String,
+}
+
+fn found(node: &nomad::Equipped) -> Vec<Gpu> {
+    let resources = node.node_resources.iter();
+    let devices = resources
+        .flat_map(|resources| resources.devices.iter().flatten())
+        .filter(|device| device.vendor == "nvidia" && device.kind == "gpu");
+    let gpus = devices.flat_map(|device| {
+        device.instances.iter().flatten().map(|instance| Gpu {
+            id: instance.id.clone(),
+            model: device.name.clone(),
+            healthy: instance.healthy,
+            health: instance.health_description.clone(),
+        })
+    });
+    gpus.collect()
+}
+
+/// Compares what Nomad has with what the inventory says.
+fn judge(found: &[Gpu], wanted: &Gpus) -> Answer {
+    let sick: Vec<String> = found
+        .iter()
+        .filter(|gpu| !gpu.healthy)
+        .map(|gpu| format!("{} is not healthy: {}", gpu.id, gpu.health))
+        .collect();
+    if !sick.is_empty() {
+        return Err(sick.join("; "));
+    }
+    let mut models: BTreeMap<&str, usize> = BTreeMap::new();
+    for gpu in found {
+        *models.entry(gpu.model.as_str()).or_default() += 1;
+    }
+    let told: Vec<String> = models
+        .iter()
+        .map(|(model, count)| format!("{count} × {model}"))
+        .collect();
+    let told = if told.is_empty() {
+        "none: does its driver run, and Nomad's plugin?".to_owned()
+    } else {
+        told.join(", ")
+    };
+    let count = usize::try_from(wanted.count).unwrap_or(usize::MAX);
+    if models.len() == 1 && models.get(wanted.model.as_str()) == Some(&count) {
+        Ok(told)
+    } else {
+        Err(format!(
+            "the inventory says {} × {}, Nomad sees {told}",
+            wanted.count, wanted.model
+        ))
+    }
+}
+
+impl Verifier<'_> {
+    /// Runs a job on a GPU of each node that has some. A node without a free one is not tried.
+    pub(super) fn gpu_jobs(
+        &self,
+        told: &mut Told,
+        nomad: &Endpoint,
+        nodes: &BTreeMap<String, nomad::NodeStub>,
+    ) {
+        for host in self.plan.hosts.values().filter(|host| host.gpus.is_some()) {
+            let node = host.node.as_str();
+            let Some(stub) = nodes.get(node) else {
+                continue;
+            };
+            self.listener.tell(Event::Step {
+                node: host.node.clone(),
+                doing: "running a job on a GPU".to_owned(),
+            });
+            let id = format!("atoll-gpu-{}-{}", host.node, self.run);
+            let answer = self.gpu_job(nomad, host, stub, &id);
+            let _ = nomad.ask(&nomad::purge_job(&id, "default"));
+            match answer {
+                Err(why) if why.contains("devices: no devices match request") => {
+                    told.not_tried("gpu-job", node, "all its GPUs are held by jobs");
+                }
+                answer => told.tell("gpu-job", node, answer),
+            }
+        }
+    }
+
+    fn gpu_job(
+        &self,
+        nomad: &Endpoint,
+        host: &HostPlan,
+        stub: &nomad::NodeStub,
+        id: &str,
+    ) -> Answer {
+        let model = host.gpus.as_ref().map_or("", |gpus| gpus.model.as_str());
+        let job = jobs::gpu(id, &stub.id, model, &self.plan.services.probe_image);
+        nomad
+            .ask(&nomad::register_job("default", &job))
+            .map_err(|error| error.to_string())?;
+        wait(LIMIT, self.stop, || {
+            let allocations = nomad
+                .ask(&nomad::allocations(id, "default"))
+                .map_err(|error| error.to_string())?;
+            match allocations
+                .first()
+                .map(|first| first.client_status.as_str())
+            {
+                Some("complete") => Ok(format!("it ran on an {model}")),
+                Some(status) => Err(format!("it is {status}: {}", last_event(&allocations))),
+                None => Err(super::probe::not_placed(nomad, id, "default")),
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn gpu(model: &str, healthy: bool) -> Gpu {
+        Gpu {
+            id: "GPU-1".to_owned(),
+            model: model.to_owned(),
+            healthy,
+            health: "GPU is lost".to_owned(),
+        }
+    }
+
+    #[test]
+    fn what_nomad_sees_is_what_the_inventory_says_or_is_told() {
+        let wanted = Gpus {
+            model: "A100".to_owned(),
+            count: 2,
+        };
+        let cases: [(&[Gpu], Answer); 5] = [
+            (&[gpu("A100", true), gpu("A100", true)], Ok("2 × A100".to_owned())),
+            (
+                &[gpu("A100", true)],
+                Err("the inventory says 2 × A100, Nomad sees 1 × A100".to_owned()),
+            ),
+            (
+                &[gpu("A100", true), gpu("T4", true)],
+                Err("the inventory says 2 × A100, Nomad sees 1 × A100, 1 × T4".to_owned()),
+            ),
+            (
+                &[gpu("A100", true), gpu("A100", false)],
+                Err("GPU-1 is not healthy: GPU is lost".to_owned()),
+            ),
+            (
+                &[],
+                Err(
+                    "the inventory says 2 × A100, Nomad sees none: does its driver run, and Nomad's plugin?"
+                        .to_owned(),
+                ),
+            ),
+        ];
+        for (found, expected) in cases {
+            assert_eq!(judge(found, &wanted), expected);
+        }
+    }
+}
