@@ -25,13 +25,17 @@ pub const SERVICE: &str = "site-capacity-node";
 
 /// Between two beats, in µs; the check's time to live is three of them.
 const BEAT_US: i64 = 20_000_000;
-/// How often the node is looked at: each time before a beat.
-const LOOK: Duration = Duration::from_secs(20);
+/// How often the node is looked at, in µs: before each beat.
+const LOOK_US: i64 = 20_000_000;
+/// How often it is asked whether something is due.
+const TURN: Duration = Duration::from_secs(4);
 /// How often Nomad is asked what it knows of the node, in µs.
 const ASK_US: i64 = 60_000_000;
 const TTL: &str = "60s";
 /// How long a silent node is remembered: a repair takes days.
 const FORGET_AFTER: &str = "72h";
+/// The pause after the first refusal, in µs.
+const FIRST_PAUSE_US: i64 = 4_000_000;
 /// The longest pause after refusals, in µs.
 const LONGEST_US: i64 = 300_000_000;
 
@@ -137,7 +141,8 @@ impl Registrar {
                 self.due_us = now_us;
             }
             (Outcome::Failed, _) => {
-                let pause = BEAT_US.saturating_mul(1 << self.failures.min(8));
+                // Consul forgets a beat when it restarts: it should not miss the next one for long.
+                let pause = FIRST_PAUSE_US.saturating_mul(1 << self.failures.min(8));
                 self.failures += 1;
                 self.due_us = now_us.saturating_add(pause.min(LONGEST_US));
             }
@@ -206,12 +211,25 @@ pub fn start<G: Gpus + Sync + 'static>(
     let datacenter = settings.datacenter.clone();
     let keep = move || {
         let mut known = Known::default();
+        let (mut found, mut looked_us) = (None, i64::MIN);
         loop {
-            let node = known.node(clock.now().boot_us, &nomad);
-            let machine = Machine::read(Path::new("/"));
-            let capacity = capacity(datacenter.as_str(), &machine, node, &gpus.inventory());
+            let now_us = clock.now().boot_us;
+            if now_us >= looked_us.saturating_add(LOOK_US) {
+                let node = known.node(now_us, &nomad);
+                let machine = Machine::read(Path::new("/"));
+                found = Some(capacity(
+                    datacenter.as_str(),
+                    &machine,
+                    node,
+                    &gpus.inventory(),
+                ));
+                looked_us = now_us;
+            }
             let failures = registrar.failures();
-            match registrar.tick(&consul, clock.now().boot_us, &capacity) {
+            let sent = found
+                .as_ref()
+                .map_or(Ok(false), |found| registrar.tick(&consul, now_us, found));
+            match sent {
                 Err(error) if failures == 0 => {
                     tracing::warn!("the node's capacity is not registered: {error}");
                 }
@@ -220,7 +238,7 @@ pub fn start<G: Gpus + Sync + 'static>(
                 }
                 _ => {}
             }
-            std::thread::sleep(LOOK);
+            std::thread::sleep(TURN);
         }
     };
     threads::start("register", keep).map_err(RegisterError::Thread)

@@ -194,7 +194,7 @@ impl Daemon<'_> {
             self.belong(node_id)?;
         }
         let snapshot = self.groups.read(&self.drivers(&followed));
-        let busy = self.busy();
+        let busy = self.busy(&followed);
         let now = self.clock.now();
         let bodies = self.meter.observe(
             now,
@@ -249,10 +249,10 @@ impl Daemon<'_> {
         drivers
     }
 
-    fn busy(&mut self) -> BTreeMap<String, Answer<Busy>> {
+    fn busy(&mut self, followed: &Followed) -> BTreeMap<String, Answer<Busy>> {
         let mut answers = BTreeMap::new();
         self.driver = None;
-        for (id, since_us) in self.meter.questions() {
+        for (id, since_us) in self.meter.questions(&followed.allocations) {
             let answer = self.gpus.busy(&id, since_us);
             let late = answer == Answer::Late;
             match &answer {

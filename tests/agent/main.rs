@@ -6,6 +6,7 @@
     reason = "a test that cannot go on has failed"
 )]
 
+mod busy;
 mod cgroup;
 mod check;
 mod consul;

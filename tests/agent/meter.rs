@@ -75,6 +75,27 @@ fn an_interval_is_five_minutes_at_most_and_all_tasks_are_cut_together() {
 }
 
 #[test]
+fn an_interval_is_no_longer_when_a_look_comes_late() {
+    let mut node = Node::new();
+    node.start("a", &["main"]);
+    node.used("a", "main", 0);
+    node.look();
+    node.watch(298);
+    node.used("a", "main", 40);
+    node.watch(1);
+    // One more second would be just in time; but it is five, and no gap yet.
+    node.pass(5 * S);
+    node.used("a", "main", 70);
+    node.look();
+    node.watch(1);
+    node.look_as(true);
+    let intervals = node.intervals("a", "main");
+    assert_eq!(ends(&intervals), [299 * S, 305 * S]);
+    assert_eq!(used(&intervals), [40, 30]);
+    assert!(intervals.iter().all(|i| i.held == Quality::Measured));
+}
+
+#[test]
 fn a_month_ends_to_the_microsecond() {
     let mut node = Node::new();
     node.wall_us = NOVEMBER - 2 * S - 300_000;
@@ -308,6 +329,27 @@ fn without_nomad_counters_wait_for_their_facts() {
 }
 
 #[test]
+fn what_waits_for_its_facts_while_the_agent_is_down_is_inferred() {
+    let mut node = Node::new();
+    node.nomad = false;
+    node.look();
+    node.start("a", &["main"]);
+    node.used("a", "main", 5);
+    node.watch(5);
+    node.restart();
+    node.pass(100 * S);
+    node.used("a", "main", 25);
+    node.watch(5);
+    node.nomad = true;
+    node.watch(1);
+    node.look_as(true);
+    let intervals = node.intervals("a", "main");
+    let one = intervals.first().unwrap();
+    assert_eq!((one.held_us, one.held), (seconds(111), Quality::Inferred));
+    assert_eq!((one.cpu.used_us, one.cpu.quality), (25, Quality::Measured));
+}
+
+#[test]
 fn a_task_without_a_group_is_held_and_its_use_is_a_gap() {
     let mut node = Node::new();
     node.look();
@@ -332,7 +374,8 @@ fn a_gpu_is_busy_for_who_holds_it() {
     facts.tasks.first_mut().unwrap().devices.push(gpu("GPU-1"));
     node.used("a", "main", 0);
     node.look();
-    assert_eq!(node.meter.questions(), [("GPU-1".to_owned(), 0)]);
+    let start_us = u64::try_from(WALL).unwrap();
+    assert_eq!(node.meter.questions(&[]), [("GPU-1".to_owned(), start_us)]);
     for second in 1..=10 {
         node.pass(S);
         let answer = Busy {
@@ -344,7 +387,7 @@ fn a_gpu_is_busy_for_who_holds_it() {
         node.busy.insert("GPU-1".to_owned(), Answer::Ok(answer));
         node.look();
     }
-    assert_eq!(node.meter.questions(), [("GPU-1".to_owned(), 10)]);
+    assert_eq!(node.meter.questions(&[]), [("GPU-1".to_owned(), 10)]);
     node.busy.insert("GPU-1".to_owned(), Answer::Late);
     node.watch(5);
     node.look_as(true);

@@ -339,8 +339,9 @@ fn check_held(intervals: &[Interval], held: &Held) {
         );
         let crosses = i.start.wall_us < NOVEMBER && NOVEMBER < i.end.wall_us;
         assert!(!crosses, "{i:?}");
-        if i.held == Quality::Measured && i.cpu.quality == Quality::Measured {
-            assert!(i.held_us <= 301_000_000, "{i:?}");
+        // Each look here sees a group of it live, so that each can cut.
+        if i.held == Quality::Measured {
+            assert!(i.held_us <= 300_000_000, "{i:?}");
         }
     }
 }

@@ -25,7 +25,7 @@ snapshot() {
 		on "$host" "sudo find /etc /opt /usr /root /home /var/lib/atoll \
 			\( -path /opt/consul -o -path /opt/nomad -o -path /etc/docker/key.json \) -prune -o \
 			-printf '$host %p %i %s %C@ %m %u %g\n' 2>/dev/null; true"
-		on "$host" "systemctl show -p Id -p ExecMainStartTimestampMonotonic -p ActiveEnterTimestampMonotonic docker consul nomad"
+		on "$host" "systemctl show -p Id -p ExecMainStartTimestampMonotonic -p ActiveEnterTimestampMonotonic docker consul nomad atoll-agent atoll-accounting"
 	done
 }
 
@@ -85,16 +85,14 @@ revoked_host_key() {
 
 # Whoever comes second is told who is there, and changes nothing.
 second_operator() {
-	local holder before
+	local before
 	before=$(snapshot)
-	on h3 'sudo flock /run/atoll.lock sh -c "echo run 20260101T000000Z of somebody, process 7 >/run/atoll.lock; echo held; sleep 60"' >"$STATE/holder" &
-	holder=$!
+	on h3 'sudo sh -c "echo \$\$ >/run/holder.pid; exec flock /run/atoll.lock sh -c \"echo run 20260101T000000Z of somebody, process 7 >/run/atoll.lock; echo held; exec sleep 60\""' >"$STATE/holder" &
 	wait_for 10 "grep -q held '$STATE/holder'" || wrong "the lock cannot be held"
 	expect 1 "$ATOLL" apply "$SITE" --yes
-	kill "$holder"
+	on h3 'sudo sh -c "kill \$(cat /run/holder.pid); rm /run/holder.pid"'
 	said 'failed example-one-wn-0: another run is at work there \(run 20260101T000000Z of somebody'
 	[[ $(snapshot) == "$before" ]] || wrong "something was changed"
-	on h3 'sudo pkill -f "sh -c echo run 20260101T000000Z"' || true
 }
 
 changed_host_key() {

@@ -2,7 +2,7 @@
 # What an operator of the lab has: an inventory, an identity, artifacts, a key.
 # Read by `demo` and `suite`, after lab.bash.
 
-TARGET=${CARGO_TARGET_DIR:-$LAB/../../target}/debug
+TARGET=${TARGET:-${CARGO_TARGET_DIR:-$LAB/../../target}/debug}
 ATOLL=${ATOLL:-$TARGET/atoll}
 SITE=$STATE/site
 export ATOLL_IDENTITY_FILE=$STATE/identity

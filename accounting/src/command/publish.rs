@@ -79,7 +79,7 @@ pub fn run(
     } else {
         show(&summary)?;
     }
-    Ok(if refused.is_empty() && pass.told.withheld == 0 {
+    Ok(if refused.is_empty() && !pass.told.faults {
         Ended::AsWanted
     } else {
         Ended::NotAsWanted
@@ -170,11 +170,14 @@ struct Told {
     problems: BTreeMap<Problem, usize>,
     left_out: usize,
     withheld: usize,
+    /// Whether somebody should do something about one that was withheld.
+    faults: bool,
 }
 
 impl Told {
     fn add(&mut self, records: &Records) {
         self.withheld += usize::from(records.withheld());
+        self.faults |= records.problems.iter().any(Problem::is_fault);
         for problem in &records.problems {
             if let Some(count) = self.problems.get_mut(problem) {
                 *count += 1;

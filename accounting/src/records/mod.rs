@@ -71,7 +71,12 @@ impl Tables {
             problems.push(Problem::NoSite(usage.datacenter.clone()));
         }
         if vo.is_none() {
-            problems.push(Problem::NoVo(usage.facts.namespace.clone()));
+            let namespace = usage.facts.namespace.clone();
+            problems.push(if namespace == OWN {
+                Problem::Own(namespace)
+            } else {
+                Problem::NoVo(namespace)
+            });
         }
         let id = &usage.facts.id;
         if text::clean(id) != *id || text::is_null(id) {
@@ -129,6 +134,9 @@ pub struct Records {
     /// What a person should know.
     pub problems: Vec<Problem>,
 }
+
+/// Nomad's first namespace, where the site's own jobs are: its gateways.
+const OWN: &str = "default";
 
 impl Records {
     /// Whether the allocation is not published.

@@ -17,6 +17,11 @@ pub enum Problem {
         "namespace `{0}` has no VO, so its allocations are not published: add it to `[vos]` in the settings"
     )]
     NoVo(String),
+    /// Its allocations are not published, and need not be.
+    #[error(
+        "namespace `{0}` is the site's own: its allocations serve all VOs, and are not published"
+    )]
+    Own(String),
     /// The allocation is not published: its key may not be changed.
     #[error(
         "allocation `{0}` is not published: its ID is not plain ASCII of at most 255 characters"
@@ -131,8 +136,17 @@ impl Problem {
     pub fn withholds(&self) -> bool {
         matches!(
             self,
-            Self::NoSite(_) | Self::NoVo(_) | Self::NoKey(_) | Self::NoSuchTime { .. }
+            Self::NoSite(_)
+                | Self::NoVo(_)
+                | Self::Own(_)
+                | Self::NoKey(_)
+                | Self::NoSuchTime { .. }
         )
+    }
+
+    /// Whether somebody should do something about an allocation that is not published.
+    pub fn is_fault(&self) -> bool {
+        self.withholds() && !matches!(self, Self::Own(_))
     }
 
     pub(super) fn no_such_time(usage: &Usage, seq: u64) -> Self {

@@ -195,7 +195,10 @@ impl Followed {
 fn tasks_own(proc: &Path, pids: &[i32]) -> BTreeMap<i32, u64> {
     let own = pids.iter().filter_map(|&pid| {
         let stat = stat(proc, pid)?;
-        (!is_executor(proc, pid, stat.parent)).then_some((pid, stat.started))
+        let is_executor = !pids.contains(&stat.parent)
+            && is_called(proc, pid, b"executor")
+            && is_called(proc, stat.parent, b"agent");
+        (!is_executor).then_some((pid, stat.started))
     });
     own.collect()
 }
@@ -206,13 +209,12 @@ fn above(proc: &Path, pids: &BTreeMap<i32, u64>) -> Option<i32> {
     parents.find(|parent| !pids.contains_key(parent))
 }
 
-fn is_executor(proc: &Path, pid: i32, parent: i32) -> bool {
+/// Whether a process was started with this first word. Nomad's agent starts executors, so
+/// that a task which calls itself one is below an executor, and not below an agent; which
+/// program a process of root runs is nothing that the agent may see.
+fn is_called(proc: &Path, pid: i32, word: &[u8]) -> bool {
     let line = std::fs::read(proc.join(pid.to_string()).join("cmdline")).unwrap_or_default();
-    if line.split(|&byte| byte == 0).nth(1) != Some(b"executor") {
-        return false;
-    }
-    let program = |pid: i32| std::fs::read_link(proc.join(pid.to_string()).join("exe")).ok();
-    program(pid).is_some_and(|own| program(parent) == Some(own))
+    line.split(|&byte| byte == 0).nth(1) == Some(word)
 }
 
 /// Adds descendants that have left the group.

@@ -81,7 +81,10 @@ pub trait Gpus: Send {
     /// What there is.
     fn inventory(&self) -> Answer<Inventory>;
 
-    /// How busy a GPU was since `since_us`: 0 to begin, later the last answer's `last_seen_us`.
+    /// How busy a GPU was since `since_us`: the last answer's `last_seen_us`, at first a time in µs
+    /// since 1970, or 0 to begin now.
+    ///
+    /// A driver that numbers its samples by another clock begins now in any case.
     fn busy(&self, id: &str, since_us: u64) -> Answer<Busy>;
 }
 

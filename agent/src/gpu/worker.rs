@@ -11,6 +11,8 @@ use crate::gpu::{Answer, Busy, Gpus, Inventory};
 
 /// Handed out as `last_seen_us` while the driver has shown no sample yet.
 const BEGUN: u64 = 1;
+/// A question about a time so much later than the newest sample is by another clock than the driver's, in µs.
+const FAR_US: u64 = 60_000_000;
 
 /// How long to wait for what.
 #[derive(Debug, Clone, Copy)]
@@ -264,9 +266,13 @@ fn look(
         }
         return Ok((add_up(&new, after), false));
     }
-    if after != 0 && !samples(0)?.is_empty() {
-        // There are samples, only no newer ones.
-        return Ok((add_up(&[], since), false));
+    if after != 0
+        && let Some(newest) = samples(0)?.iter().map(|(at, _)| *at).max()
+    {
+        // There are samples, only no newer ones. Far older are those of another clock, or of
+        // one that was set back: `since` would lie ahead of them for long.
+        let far = newest.saturating_add(FAR_US) < after;
+        return Ok((add_up(&[], if far { newest } else { since }), false));
     }
     Ok((from_rate(driver.rate(id)?, elapsed_us, since), true))
 }
@@ -374,6 +380,27 @@ mod tests {
             (none.busy_us, none.seen_us, none.last_seen_us),
             (0, 0, 3_000)
         );
+    }
+
+    #[test]
+    fn it_begins_at_a_time_unless_the_driver_numbers_by_another_clock() {
+        let script = Script::default();
+        let unix_us = 1_790_000_000_000_000;
+        script.lines().samples = vec![
+            Ok(vec![(unix_us + 100_000, 50), (unix_us + 300_000, 100)]),
+            // Numbered by its boot: nothing is newer than 1970 and 56 years.
+            Ok(vec![]),
+            Ok(vec![(4_000_000, 90), (5_000_000, 90)]),
+            Ok(vec![(5_200_000, 50)]),
+        ];
+        let gpus = script.start(Duration::from_mins(1));
+        let first = answer(gpus.busy("GPU-1", unix_us));
+        assert_eq!((first.busy_us, first.seen_us), (250_000, 300_000));
+        assert_eq!(first.last_seen_us, unix_us + 300_000);
+        let begun = answer(gpus.busy("GPU-2", unix_us));
+        assert_eq!((begun.seen_us, begun.last_seen_us), (0, 5_000_000));
+        let next = answer(gpus.busy("GPU-2", begun.last_seen_us));
+        assert_eq!((next.busy_us, next.seen_us), (100_000, 200_000));
     }
 
     #[test]

@@ -162,6 +162,20 @@ impl Meter {
         (known.boot_us >= open.touched_boot_us).then_some(known)
     }
 
+    /// Cuts at the look before what has become too long since: this look came late.
+    pub(super) fn cut_overdue(&mut self, now: Moment, before: Moment, out: &mut Vec<Body>) {
+        let late = |open: &Open| now.boot_us.saturating_sub(open.cut.boot_us) > LONGEST_US;
+        // The counters are still those of the look before: what lived then was held then.
+        let opens = self.state.allocations.iter();
+        let ids: Vec<String> = opens
+            .filter(|(id, open)| late(open) && self.lives(id))
+            .map(|(id, _)| id.clone())
+            .collect();
+        for id in ids {
+            self.cut(&id, before, before, out);
+        }
+    }
+
     fn cut_due(
         &mut self,
         id: &str,

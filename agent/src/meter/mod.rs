@@ -78,14 +78,49 @@ impl Meter {
     }
 
     /// Which GPUs to ask, and since when: the driver's own number of the last answer.
-    pub fn questions(&self) -> Vec<(String, u64)> {
-        let opens = self.state.allocations.values();
-        let gpus = opens.flat_map(|open| open.tasks.values().flat_map(|task| task.gpus.keys()));
-        let since = |id: &String| {
-            let device = self.state.devices.get(id);
-            device.map_or(0, |device| device.last_seen_us)
+    ///
+    /// A task that has had no answer yet is asked about since its start, in µs of the
+    /// wall clock, which most drivers number their samples by; so too for tasks that
+    /// are in `listed` and were not seen before. 0 is a device that begins anew.
+    pub fn questions(&self, listed: &[nomad::Allocation]) -> Vec<(String, u64)> {
+        let mut since = BTreeMap::new();
+        let known = |id: &String| {
+            self.state.allocations.contains_key(id) || self.state.over.contains_key(id)
         };
-        gpus.map(|id| (id.clone(), since(id))).collect()
+        let lives = |new: &&nomad::Allocation| new.started && new.ended.is_none();
+        for new in listed
+            .iter()
+            .filter(lives)
+            .filter(|new| !known(&new.facts.id))
+        {
+            let devices = new.facts.tasks.iter().flat_map(|task| &task.devices);
+            let start_us = u64::try_from(new.facts.started_us).unwrap_or(0);
+            since.extend(devices.map(|device| (device.id.clone(), start_us)));
+        }
+        for open in self.state.allocations.values() {
+            let start_us = self.wall_us(open.cut.boot_us);
+            let gpus = open.tasks.values().flat_map(|task| &task.gpus);
+            since.extend(
+                gpus.filter(|(_, gpu)| !gpu.answered)
+                    .map(|(id, _)| (id.clone(), start_us)),
+            );
+        }
+        // Who has been answered goes on, whoever else holds the device already.
+        for open in self.state.allocations.values() {
+            let gpus = open.tasks.values().flat_map(|task| &task.gpus);
+            for (id, _) in gpus.filter(|(_, gpu)| gpu.answered) {
+                let device = self.state.devices.get(id);
+                since.insert(id.clone(), device.map_or(0, |device| device.last_seen_us));
+            }
+        }
+        since.into_iter().collect()
+    }
+
+    /// What the wall clock of now would have shown at a moment, by the last look.
+    fn wall_us(&self, boot_us: i64) -> u64 {
+        let last = self.state.time.last;
+        let wall_us = last.map_or(0, |last| last.wall_us - last.boot_us + boot_us);
+        u64::try_from(wall_us).unwrap_or(0)
     }
 
     /// The driver of each task that is being metered.
@@ -109,6 +144,9 @@ impl Meter {
         let after_gap = self.resume(now, boot_id, &mut out);
         let before = self.state.time.last;
         self.state.time.clocks.see(now);
+        if let Some(before) = before.filter(|_| !after_gap) {
+            self.cut_overdue(now, before, &mut out);
+        }
         let look = Look {
             now,
             before_boot_us: before.map(|before| before.boot_us),
@@ -170,6 +208,12 @@ impl Meter {
         }
         if booted {
             self.state.boot(now, last, boot_id);
+        }
+        // Whose facts still wait is watched anew from here on, too.
+        for (key, counter) in &mut self.state.counters {
+            if !self.state.allocations.contains_key(&key.allocation) {
+                counter.first_boot_us = now.boot_us;
+            }
         }
         true
     }

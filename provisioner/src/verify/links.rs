@@ -74,7 +74,10 @@ pub(super) fn agent(session: &Session, store: &Store, host: &HostPlan) -> Answer
         .checks
         .iter()
         .filter(|check| check.status != consul::Health::Passing)
-        .map(|check| format!("{}: {}", check.name, check.output.trim()))
+        .map(|check| {
+            let (name, output) = (&check.name, check.output.trim());
+            format!("Consul's check `{name}` is {:?}: {output}", check.status)
+        })
         .collect();
     if !failing.is_empty() {
         return Err(failing.join("; "));

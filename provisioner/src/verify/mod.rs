@@ -26,6 +26,7 @@ mod wait;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use federation::names::{DatacenterName, NodeName};
 use federation::nomad;
@@ -34,6 +35,7 @@ use crate::host::{ApiError, Endpoint, Identity, Session};
 use crate::plan::{Content, HostPlan, NomadClient, Plan, Secret, Template};
 use crate::progress::{Event, Listener, Verdict};
 use crate::secrets::Store;
+use crate::verify::wait::wait;
 
 /// What is proved, and how it is reached.
 pub struct Verifier<'a> {
@@ -54,6 +56,9 @@ pub struct Verifier<'a> {
     /// Who is told.
     pub listener: &'a dyn Listener,
 }
+
+/// How long the agent of a node may take to be heard of.
+const BEAT: Duration = Duration::from_secs(30);
 
 /// A check that failed: `check subject`, and why.
 pub type Failures = Vec<(String, String)>;
@@ -185,7 +190,9 @@ impl Verifier<'_> {
             links::metadata(nomad, nodes.get(node), client_context(host)),
         );
         if has_agent {
-            told.tell("agent", node, links::agent(session, self.store, host));
+            // Consul's agent forgets a beat when it restarts; the next one comes within seconds.
+            let agent = wait(BEAT, self.stop, || links::agent(session, self.store, host));
+            told.tell("agent", node, agent);
         } else {
             told.not_tried("agent", node, "the node has no Consul agent to ask");
         }

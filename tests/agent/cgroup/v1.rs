@@ -230,15 +230,15 @@ fn groups_of_other_drivers_are_not_taken_for_raw_exec() {
     let mut tree = raw();
     tree.drivers.insert(key(1, "main"), "docker".to_owned());
     assert!(tree.open().read(&tree.drivers).tasks.is_empty());
-    // The executor before it has started the task: by its program and its first word.
+    // The executor before it has started the task: by its first word, and that of its parent.
     let tree = raw();
     let group = format!("cgroup/freezer/nomad/{}.main/cgroup.procs", allocation(1));
     tree.write(&group, "50\n");
     tree.process(40, 'S', 1, 1, 4_000_000);
-    for pid in [40, 50] {
-        let exe = tree.folder.path().join(format!("proc/{pid}/exe"));
-        std::os::unix::fs::symlink("/usr/bin/nomad", exe).unwrap();
-    }
+    tree.write("proc/40/cmdline", "/usr/bin/nomad\0agent\0");
     tree.write("proc/50/cmdline", "/usr/bin/nomad\0executor\0{}\0");
     assert!(tree.open().read(&tree.drivers).tasks.is_empty());
+    // A task that calls itself so is below an executor, and is counted.
+    tree.write("proc/40/cmdline", "/usr/bin/nomad\0executor\0{}\0");
+    assert_eq!(tree.open().read(&tree.drivers).tasks.len(), 1);
 }

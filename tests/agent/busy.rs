@@ -1,0 +1,131 @@
+//! How much of a task's time its GPU's driver tells of, from the first look to the last.
+
+use agent::gpu::{Answer, Busy};
+use federation::usage::{Gpu, Quality};
+
+use super::timeline::{Node, S, WALL, gpu};
+
+/// A driver's sample, in µs.
+const SAMPLE_US: i64 = 166_667;
+
+fn micros(value: i64) -> u64 {
+    u64::try_from(value).unwrap()
+}
+
+/// A driver that numbers its samples by the wall clock and was busy until a moment, at every sample.
+struct Driver {
+    busy_until_us: i64,
+}
+
+impl Driver {
+    fn answer(&self, since_us: u64, now_us: i64) -> Busy {
+        let newest = micros(now_us / SAMPLE_US * SAMPLE_US).max(since_us);
+        let seen_us = newest - since_us;
+        Busy {
+            busy_us: micros(self.busy_until_us)
+                .min(newest)
+                .saturating_sub(since_us),
+            seen_us,
+            bound_us: seen_us.div_ceil(200) + 2 * micros(SAMPLE_US),
+            last_seen_us: newest,
+        }
+    }
+}
+
+/// Asks what the meter wants to know, and looks.
+fn look(node: &mut Node, driver: &Driver) {
+    let listed: Vec<_> = node.allocations.values().cloned().collect();
+    for (id, since_us) in node.meter.questions(&listed) {
+        let busy = driver.answer(since_us, node.wall_us);
+        node.busy.insert(id, Answer::Ok(busy));
+    }
+    node.look();
+    node.busy.clear();
+}
+
+fn start(node: &mut Node, id: &str) {
+    node.start(id, &["main"]);
+    let facts = &mut node.allocations.get_mut(id).unwrap().facts;
+    facts.tasks.first_mut().unwrap().devices.push(gpu("GPU-1"));
+}
+
+/// A task of 4.4 s that is found up to a second after its start, as is its end.
+fn run(node: &mut Node, id: &str, driver: &Driver) -> Gpu {
+    node.pass(400_000);
+    start(node, id);
+    node.pass(600_000);
+    node.used(id, "main", 0);
+    look(node, driver);
+    for _ in 0..3 {
+        node.pass(S);
+        look(node, driver);
+    }
+    node.pass(800_000);
+    node.remove(id, "main", 0);
+    node.end(id);
+    node.pass(200_000);
+    look(node, driver);
+    let intervals = node.intervals(id, "main");
+    let [one] = intervals.as_slice() else {
+        panic!("{intervals:?}")
+    };
+    assert_eq!(one.held_us, 4_400_000);
+    one.gpus.first().unwrap().clone()
+}
+
+/// What is promised: half a percent of the time seen, and a sample at each end.
+fn promised_us() -> u64 {
+    4_600_000 / 200 + 2 * micros(SAMPLE_US) + 5
+}
+
+#[test]
+fn a_driver_is_asked_for_all_since_the_start() {
+    let mut node = Node::new();
+    let driver = Driver { busy_until_us: 0 };
+    look(&mut node, &driver);
+    for id in ["a", "b"] {
+        let gpu = run(&mut node, id, &driver);
+        assert_eq!((gpu.busy_us, gpu.quality), (0, Quality::Measured));
+        assert!(gpu.busy_bound_us <= promised_us(), "{gpu:?}");
+    }
+}
+
+#[test]
+fn what_a_gpu_did_before_is_not_the_next_holders() {
+    let mut node = Node::new();
+    let mut driver = Driver {
+        busy_until_us: i64::MAX,
+    };
+    look(&mut node, &driver);
+    let busy = run(&mut node, "a", &driver);
+    assert_eq!(busy.busy_us, 4_400_000);
+    // It goes on until the next one starts.
+    driver.busy_until_us = node.wall_us + 400_000;
+    let idle = run(&mut node, "b", &driver);
+    assert_eq!(idle.busy_us, 0);
+    assert!(idle.busy_bound_us <= promised_us(), "{idle:?}");
+}
+
+#[test]
+fn a_task_that_just_started_is_asked_about_at_its_first_look() {
+    let mut node = Node::new();
+    node.look();
+    start(&mut node, "a");
+    let asked = |node: &Node| {
+        let listed: Vec<_> = node.allocations.values().cloned().collect();
+        node.meter.questions(&listed)
+    };
+    assert_eq!(asked(&node), [("GPU-1".to_owned(), micros(WALL))]);
+    assert_eq!(node.meter.questions(&[]), []);
+    node.pass(S);
+    look(&mut node, &Driver { busy_until_us: 0 });
+    // Who has been answered goes on, even when the next holder is there already.
+    let newest = micros((WALL + S) / SAMPLE_US * SAMPLE_US);
+    start(&mut node, "b");
+    assert_eq!(asked(&node), [("GPU-1".to_owned(), newest)]);
+    // One that is over asks nothing.
+    node.allocations.remove("a");
+    node.end("b");
+    node.watch(60);
+    assert_eq!(asked(&node), []);
+}

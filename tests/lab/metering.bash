@@ -1,0 +1,306 @@
+# shellcheck shell=bash
+# The cases of `suite` about metering: from a job that real Nomad runs to the message for EGI.
+# Read after cases.bash, whose functions these use. h4 has the GPUs, h1 the accounting service.
+
+AGENT=/var/lib/atoll-agent
+
+# --- jobs ---------------------------------------------------------------------------------
+
+# job NAME DRIVER COMMAND [GPUS]: a batch job on h4, for a user of the VO.
+job() {
+	local config='command = "/bin/sh"' device=
+	[[ $2 != docker ]] || config='image = "atoll/probe:1.35"
+        command = "/bin/sh"'
+	[[ ! ${4:-} ]] || device="device \"nvidia/gpu\" { count = $4 }"
+	on h1 "cat >/tmp/$1.nomad.hcl" <<-JOB
+		job "$1" {
+		  datacenters = ["*"]
+		  type        = "batch"
+		  namespace   = "example"
+		  meta { owner = "alice@example.org" }
+		  group "g" {
+		    restart {
+		      attempts = 0
+		      mode     = "fail"
+		    }
+		    reschedule { attempts = 0 }
+		    constraint {
+		      attribute = "\${node.unique.name}"
+		      value     = "example-one-wn-1"
+		    }
+		    task "main" {
+		      driver = "$2"
+		      config {
+		        $config
+		        args = ["-c", "$3"]
+		      }
+		      resources {
+		        cpu    = 200
+		        memory = 64
+		        $device
+		      }
+		    }
+		  }
+		}
+	JOB
+	# A batch job that has run and is the same is not run again.
+	nomad_cli job stop -purge -detach -namespace=example "$1" >/dev/null 2>&1 || true
+	nomad_cli job run -detach "/tmp/$1.nomad.hcl" >/dev/null 2>&1
+}
+
+# burn N: shell that counts to N and uses CPU time for it.
+burn() { printf 'i=0; while [ $i -lt %s ]; do i=$((i+1)); done' "$1"; }
+
+# allocation NAME: Nomad's own word of a job's newest allocation, in $STATE/<name>.json.
+allocation() {
+	local id
+	id=$(nomad_cli operator api -X GET "/v1/job/$1/allocations?namespace=example" |
+		python3 -c 'import json, sys; print(max(json.load(sys.stdin), key=lambda a: a["CreateIndex"])["ID"])') || return 1
+	nomad_cli operator api -X GET "/v1/allocation/$id" >"$STATE/$1.json"
+}
+
+ended() { # NAME
+	allocation "$1" && python3 -c 'import json, sys
+a = json.load(open(sys.argv[1]))
+sys.exit(a["ClientStatus"] not in ("complete", "failed", "lost"))' "$STATE/$1.json"
+}
+
+wait_ended() { wait_for "${2:-60}" "ended '$1' 2>/dev/null" || wrong "the job $1 does not end"; }
+
+id_of() { python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))["ID"])' "$STATE/$1.json"; }
+
+# --- what was metered -----------------------------------------------------------------------
+
+entries() { on h1 'sudo python3 - entries' <"$LAB/usage.py" >"$STATE/entries.json"; }
+
+arrived() { # NAME
+	entries && python3 -c 'import json, sys
+sys.exit(not any(e.get("end", {}).get("allocation") == sys.argv[2] for e in json.load(open(sys.argv[1]))))' \
+		"$STATE/entries.json" "$(id_of "$1")"
+}
+
+# judge NAME [FLAG...]: waits until the end of a job's usage has arrived, and compares.
+judge() {
+	local name=$1
+	shift
+	wait_for 60 "arrived '$name'" || wrong "the usage of $name does not arrive"
+	python3 "$LAB/usage.py" judge --allocation "$STATE/$name.json" --entries "$STATE/entries.json" "$@" >"$LOG" 2>&1 ||
+		{ cat "$LOG"; wrong "the usage of $name is not the truth"; }
+	cat "$LOG" >>"$STATE/all.log"
+}
+
+# counter GROUP: what a group of h4 and all that ever was in it have used, in µs, by the kernel.
+counter() { on h4 "cat /sys/fs/cgroup/cpuacct/$1/cpuacct.usage 2>/dev/null || echo 0" | awk '{printf "%d", $1 / 1000}'; }
+
+# scenario [FAULTS]: GPU 1 works 1.2 s of each 3 s from now on, GPU 2 not at all.
+scenario() {
+	python3 - "${1:-[]}" >"$STATE/scenario.json" <<-'SCENARIO'
+		import json, sys, time
+		uuid = lambda n: f"GPU-{str(n) * 8}-0000-4000-8000-00000000000{n}"
+		busy = [{"from_us": 0, "until_us": 3_600_000_000, "period_us": 3_000_000, "busy_us": 1_200_000}]
+		gpus = [{"uuid": uuid(n), "name": "NVIDIA A100-PCIE-40GB", "pci": f"00000000:{3 + n}B:00.0",
+		         "memory_mib": 40960, "memory_reserved_mib": 479, "busy": busy if n == 1 else []} for n in (1, 2)]
+		print(json.dumps({"driver_version": "550.163.01", "cuda_version": 12040, "gpus": gpus,
+		                  "epoch_us": int(time.time() * 1e6), "faults": json.loads(sys.argv[1])}))
+	SCENARIO
+	on h4 'sudo sh -c "cat >/etc/fake-nvml/new && mv /etc/fake-nvml/new /etc/fake-nvml/scenario.json"' <"$STATE/scenario.json"
+}
+
+metered_three() {
+	local before
+	scenario
+	before=$(counter docker)
+	job with-gpu docker "$(burn 300000); sleep 7" 1
+	wait_ended with-gpu
+	judge with-gpu --cpu-us $(($(counter docker) - before)) --scenario "$STATE/scenario.json"
+	before=$(counter nomad)
+	job by-exec exec "$(burn 300000); sleep 2"
+	wait_ended by-exec
+	judge by-exec --cpu-us $(($(counter nomad) - before))
+	# Without a group of its own, its kernel's counter is what the shell says at its end.
+	job by-raw raw_exec "$(burn 300000); sleep 2; times >/tmp/by-raw.times"
+	wait_ended by-raw
+	judge by-raw --cpu-us "$(on h4 'cat /tmp/by-raw.times' | times_us)"
+}
+
+# What `times` says of a shell and its children, in µs.
+times_us() {
+	python3 -c 'import re, sys
+print(sum(int(m) * 60_000_000 + round(float(s) * 1e6) for m, s in re.findall(r"(\d+)m([\d.]+)s", sys.stdin.read())))'
+}
+
+metered_short() {
+	local before
+	before=$(counter docker)
+	job short docker 'i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done'
+	wait_ended short
+	judge short --cpu-us $(($(counter docker) - before))
+	before=$(counter nomad)
+	job short-exec exec 'sleep 0.05'
+	wait_ended short-exec
+	judge short-exec --cpu-us $(($(counter nomad) - before))
+	job short-raw raw_exec 'sleep 0.05'
+	wait_ended short-raw
+	judge short-raw
+}
+
+# The agent's wall clock is moved so that a month ends in 12 seconds, by its own setting.
+across_a_month_end() {
+	local shift_s
+	shift_s=$(($(date -d "$(date +%Y-%m-01)T00:00:00Z" +%s) - 12 - $(date +%s)))
+	on h4 "printf '\n[rehearse]\nclock_offset_s = $shift_s\n' | sudo tee -a /etc/atoll-agent/agent.toml >/dev/null; sudo systemctl restart atoll-agent"
+	scenario
+	job month docker "$(burn 100000); sleep 22" 1
+	wait_ended month
+	judge month --shift-us $((shift_s * 1000000)) --scenario "$STATE/scenario.json"
+	on h1 "sudo -u atoll-accounting atoll-accounting publish --dry-run" >"$LOG" 2>&1 || wrong "publish --dry-run failed"
+	python3 "$LAB/usage.py" message --messages "$LOG" --allocation "$STATE/month.json" --entries "$STATE/entries.json" \
+		--shift-us $((shift_s * 1000000)) || wrong "the messages are wrong"
+	expect 0 "$ATOLL" apply "$SITE" --yes
+}
+
+# Twenty times, at random moments, one of the two is killed while two jobs run.
+killed() {
+	local before docker nomad i host service
+	scenario
+	docker=$(counter docker) nomad=$(counter nomad)
+	job kill-gpu docker "sleep 10; $(burn 600000); sleep 25; $(burn 200000)" 1
+	job kill-exec exec "sleep 15; $(burn 600000); sleep 20; $(burn 200000)"
+	for ((i = 0; i < 20; i++)); do
+		sleep "$(python3 -c 'import random; print(random.uniform(0.2, 3))')"
+		if ((RANDOM % 2)); then host=h4 service=atoll-agent; else host=h1 service=atoll-accounting; fi
+		on "$host" "sudo kill -9 \$(systemctl show -p MainPID --value $service)" 2>/dev/null || true
+	done
+	wait_ended kill-gpu 120
+	wait_ended kill-exec
+	judge kill-gpu --cpu-us $(($(counter docker) - docker)) --scenario "$STATE/scenario.json" --allow inferred --allow gap
+	judge kill-exec --cpu-us $(($(counter nomad) - nomad)) --allow inferred
+}
+
+service_down() {
+	on h1 'sudo systemctl stop atoll-accounting'
+	job unheard exec "$(burn 50000)"
+	wait_ended unheard
+	wait_for 20 "on h4 'systemctl show -p StatusText atoll-agent' | grep -q 'entries to deliver; '" || wrong "the agent does not say that it cannot deliver"
+	on h1 'sudo systemctl start atoll-accounting'
+	judge unheard
+}
+
+rebooted() {
+	job over-reboot docker "sleep 600"
+	wait_for 30 "allocation over-reboot && grep -q '\"ClientStatus\": *\"running\"' '$STATE/over-reboot.json'" || wrong "it does not run"
+	wait_for 30 "on h4 'systemctl show -p StatusText atoll-agent' | grep -q '1 allocations metered'" || wrong "it is not metered"
+	"$LAB/poweroff" h4 >/dev/null
+	"$LAB/start" h4 >/dev/null
+	wait_ended over-reboot 120
+	judge over-reboot --allow inferred --allow gap
+	python3 -c 'import json, sys
+held = [e["interval"]["held"] for e in json.load(open(sys.argv[1])) if e.get("interval", {}).get("allocation") == sys.argv[2]]
+sys.exit("inferred" not in held)' "$STATE/entries.json" "$(id_of over-reboot)" || wrong "what nobody saw is not marked"
+}
+
+# knock CERTIFICATE KEY [FLAG...]: speaks to the accounting service as the holder of a certificate of h4.
+knock() {
+	# What stands on standard input is for curl.
+	on h4 "sudo cat $1" </dev/null >"$STATE/knock.pem"
+	on h4 "sudo cat $2" </dev/null >"$STATE/knock-key.pem"
+	on h1 'sudo cat /etc/atoll-accounting/certs/atoll-ca.pem' </dev/null >"$STATE/knock-ca.pem"
+	shift 2
+	curl -sS --cacert "$STATE/knock-ca.pem" --cert "$STATE/knock.pem" --key "$STATE/knock-key.pem" \
+		-w ' %{http_code}\n' "$@" >"$LOG" 2>&1
+}
+
+no_entrance() {
+	local url=https://$NETWORK.11:4690 own=(/etc/atoll-agent/certs/agent.pem /etc/atoll-agent/credentials/agent-key.pem)
+	knock "${own[@]}" "$url/healthz" || wrong "it does not answer to a node's own certificate"
+	said '200$'
+	! curl -sSk "$url/healthz" >"$LOG" 2>&1 || wrong "it answers without a certificate"
+	said 'certificate required|alert'
+	! knock /etc/nomad.d/certs/agent.pem /etc/nomad.d/certs/agent-key.pem "$url/healthz" ||
+		wrong "it answers to a certificate of another authority"
+	said 'alert'
+	# With its own certificate, but as another node.
+	printf '{"format":1,"node":"example-one-wn-0","datacenter":"example-one","node_id":"n","ledger":"l","entries":0}\n' >"$STATE/foreign"
+	knock "${own[@]}" -H 'Content-Encoding: gzip' -H "Atoll-Digest: sha256=$(sha256sum <"$STATE/foreign" | cut -d' ' -f1)" \
+		--data-binary "@-" "$url/v1/usage" < <(gzip <"$STATE/foreign")
+	said '403$'
+	rm "$STATE"/knock*.pem
+}
+
+settings_with_mistakes() {
+	on h4 "sudo sed -e 's/^node /noed /' -e 's#http://127#htp://127#' /etc/atoll-agent/agent.toml | sed -e '/^ca  /d' >/tmp/bad.toml
+		atoll-agent --settings /tmp/bad.toml check --offline; echo status \$?" >"$LOG" 2>&1
+	said 'status 78'
+	said '`noed` is no setting'
+	said '`node` is missing'
+	said 'consul.address'
+	said '`nomad.ca` is missing'
+}
+
+hung_driver() {
+	local before
+	scenario '[{"function": "nvmlDeviceGetSamples", "from_us": 4000000, "until_us": 16000000, "hang": true}]'
+	before=$(counter docker)
+	job hung docker "sleep 6; $(burn 300000); sleep 14" 1
+	wait_for 40 "on h4 'systemctl show -p StatusText atoll-agent' | grep -q 'does not answer'" || wrong "nobody says that the driver hangs"
+	wait_ended hung
+	judge hung --cpu-us $(($(counter docker) - before)) --scenario "$STATE/scenario.json" --allow gap
+}
+
+full_disk() {
+	local before
+	on h4 "sudo systemctl stop atoll-agent
+		sudo mount -t tmpfs -o size=700k,mode=700,uid=\$(id -u atoll-agent),gid=\$(id -g atoll-agent) tmpfs $AGENT
+		sudo systemctl start atoll-agent; sudo dd if=/dev/zero of=$AGENT/filler bs=4k 2>/dev/null; true"
+	before=$(counter nomad)
+	job full exec "$(burn 300000); sleep 4"
+	wait_ended full
+	wait_for 30 "on h4 'systemctl show -p StatusText atoll-agent' | grep -qi 'full'" || wrong "nobody says that the disk is full"
+	on h4 "sudo rm $AGENT/filler"
+	judge full --cpu-us $(($(counter nomad) - before))
+	on h4 "sudo systemctl stop atoll-agent; sudo umount $AGENT; sudo systemctl start atoll-agent"
+}
+
+published() {
+	local venv=$CACHE/dirq-venv
+	[[ -x $venv/bin/python3 ]] && "$venv/bin/python3" -c 'import dirq' 2>/dev/null || {
+		need python3-venv
+		rm -rf "$venv"
+		python3 -m venv "$venv"
+		"$venv/bin/pip" --quiet install dirq==1.8
+	}
+	on h1 'sudo -u atoll-accounting atoll-accounting publish' >"$LOG" 2>&1 || wrong "publish failed"
+	said '^published: [1-9][0-9]* cloud records and [1-9][0-9]* accelerator records'
+	rm -rf "$STATE/outgoing"
+	on h1 'sudo tar -C /var/lib/atoll-accounting -cf - outgoing' | tar -xf - -C "$STATE"
+	"$venv/bin/python3" "$LAB/../accounting/dirq_check.py" "$STATE/outgoing" >"$LOG" || wrong "dirq cannot read the queue"
+	[[ $(wc -l <"$LOG") -ge 2 ]] || wrong "less than two messages are in the queue"
+	(cd "$STATE/outgoing" && while read -r name digest; do echo "$digest  $name"; done <"$LOG" | sha256sum -c --quiet) || wrong "dirq read something else"
+	on h1 'sudo -u atoll-accounting atoll-accounting publish' >"$LOG" 2>&1 || wrong "publish failed the second time"
+	said '^published: 0 cloud records and 0 accelerator records in 0 messages'
+}
+
+explained() {
+	local id
+	id=$(id_of with-gpu)
+	on h1 "sudo -u atoll-accounting atoll-accounting report --by user,model --output json" >"$LOG" 2>&1
+	said 'alice@example.org'
+	on h1 "sudo -u atoll-accounting atoll-accounting explain $id" >"$LOG" 2>&1 || wrong "explain failed"
+	said 'WallDuration'
+	said 'cpuacct/docker/'
+}
+
+metering_cases() {
+	try "three jobs are metered: GPU, CPU and wall time are the truth" metered_three
+	try "a job of 50 ms is metered, whatever runs it" metered_short
+	try "a job over a month's end is split to the second, in intervals and messages" across_a_month_end
+	try "twenty kills at random moments change no sum" killed
+	try "a job that ran while nobody listened arrives" service_down
+	try "a job over a reboot is held, and what nobody saw is marked" rebooted
+	try "nobody delivers without a certificate, or for another node" no_entrance
+	try "settings with mistakes are refused, all at once" settings_with_mistakes
+	try "a hung driver does not stop the metering" hung_driver
+	try "a full disk under the ledger loses nothing" full_disk
+	try "what is published is read by dirq, and published once" published
+	try "each number of a message is explained" explained
+}

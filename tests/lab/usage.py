@@ -1,0 +1,201 @@
+#!/usr/bin/env python3
+"""usage.py: what an agent metered, against what Nomad, the kernel and a GPU scenario say.
+
+    usage.py entries            runs on the accounting host, as root: every entry of its ledger
+    usage.py message --messages FILE --allocation FILE --entries FILE [--shift-us N]
+    usage.py judge --allocation FILE --entries FILE [--cpu-us N --cpu-slack-us N]
+                   [--scenario FILE] [--shift-us N] [--allow QUALITY]...
+
+`judge` reads Nomad's own allocation and the entries, and prints each thing that is wrong.
+Windows are Nomad's times; a GPU's busy time within them is computed by tests/fake-nvml/truth.
+Without --allow everything must have been measured. `message` reads what `publish --dry-run`
+printed, for an allocation over the end of one month.
+"""
+
+import argparse
+import calendar
+import json
+import os
+import re
+import sqlite3
+import subprocess
+import sys
+import time
+
+LEDGER = "file:/var/lib/atoll-accounting/ledger.db?mode=ro"
+TRUTH = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "fake-nvml", "truth")
+
+
+def entries():
+    rows = sqlite3.connect(LEDGER, uri=True).execute(
+        "SELECT l.ledger, e.entry FROM entries e JOIN ledgers l ON l.id = e.ledger ORDER BY l.ledger, e.seq")
+    print(json.dumps([json.loads(entry) | {"ledger": ledger} for ledger, entry in rows]))
+
+
+def micros(stamp):
+    """µs since 1970 of Nomad's 2026-01-02T03:04:05.678901234Z."""
+    whole, fraction = re.fullmatch(r"(.{19})(?:\.(\d+))?Z", stamp).groups()
+    seconds = calendar.timegm(time.strptime(whole, "%Y-%m-%dT%H:%M:%S"))
+    return seconds * 1_000_000 + int((fraction or "0").ljust(9, "0")[:6])
+
+
+def window(allocation):
+    """When its first task started and its last one ended, by Nomad."""
+    states = allocation["TaskStates"].values()
+    started = [event["Time"] // 1000 for state in states for event in state["Events"]
+               if event["Type"] == "Started"]
+    return min(started), max(micros(state["FinishedAt"]) for state in states)
+
+
+def month_end_within(start_us, end_us):
+    first, last = (time.gmtime(us // 1_000_000)[:2] for us in (start_us, end_us - 1))
+    return first != last
+
+
+def judge_task(task, intervals, start, end, given):
+    wrong = []
+    held = sum(i["held_us"] for i in intervals)
+    if abs(held - (end - start)) > 2:
+        wrong.append(f"{task}: held {held} µs, by Nomad {end - start}")
+    if intervals[-1]["held_total_us"] != held:
+        wrong.append(f"{task}: the total says {intervals[-1]['held_total_us']} µs, the sum {held}")
+    for one, two in zip(intervals, intervals[1:]):
+        same = one["boot_id"] == two["boot_id"]
+        clock = "boot_us" if same else "wall_us"
+        if one["end"][clock] != two["start"][clock]:
+            wrong.append(f"{task}: a gap or an overlap at {one['end']} and {two['start']}")
+    for i in intervals:
+        if month_end_within(i["start"]["wall_us"], i["end"]["wall_us"]):
+            wrong.append(f"{task}: an interval crosses the end of a month: {i['start']} to {i['end']}")
+        found = {i["held"], i["cpu"]["quality"], *(gpu["quality"] for gpu in i.get("gpus", []))}
+        if found - {"measured", *given.allow}:
+            wrong.append(f"{task}: not everything was measured: {i}")
+    used = sum(i["cpu"]["used_us"] for i in intervals)
+    if intervals[-1]["cpu"]["total_us"] != used:
+        wrong.append(f"{task}: CPU total {intervals[-1]['cpu']['total_us']} µs, the sum {used}")
+    if given.cpu_us is not None:
+        bound = sum(i["cpu"]["bound_us"] for i in intervals) + given.cpu_slack_us
+        print(f"{task}: CPU {used} µs, the kernel's counter {given.cpu_us}, bound {bound}")
+        if abs(used - given.cpu_us) > bound:
+            wrong.append(f"{task}: CPU {used} µs, the kernel's counter says {given.cpu_us}, bound {bound}")
+    return wrong + judge_gpus(task, intervals, start, end, given)
+
+
+def judge_gpus(task, intervals, start, end, given):
+    wrong, sums = [], {}
+    for i in intervals:
+        for gpu in i.get("gpus", []):
+            allocated, busy, bound = sums.get(gpu["id"], (0, 0, 0))
+            sums[gpu["id"]] = (allocated + gpu["allocated_us"], busy + gpu["busy_us"], bound + gpu["busy_bound_us"])
+    for gpu, (allocated, busy, bound) in sums.items():
+        if abs(allocated - (end - start)) > 2:
+            wrong.append(f"{task}: {gpu} was held {allocated} µs, by Nomad {end - start}")
+        if given.scenario:
+            truth = int(subprocess.check_output(
+                [TRUTH, given.scenario, "--gpu", gpu, str(start), str(end)], text=True))
+            print(f"{task}: {gpu} busy {busy} µs, truth {truth}, bound {bound}")
+            if abs(busy - truth) > bound:
+                wrong.append(f"{task}: {gpu} was busy {busy} µs, the truth is {truth}, the bound {bound}")
+    return wrong
+
+
+def judge(given):
+    with open(given.allocation) as file:
+        allocation = json.load(file)
+    with open(given.entries) as file:
+        every = json.load(file)
+    places = [(entry["ledger"], entry["seq"]) for entry in every]
+    wrong = [] if len(places) == len(set(places)) else ["a number is there twice"]
+    id = allocation["ID"]
+    facts = [e["allocation"] for e in every if e.get("allocation", {}).get("id") == id]
+    intervals = [e["interval"] for e in every if e.get("interval", {}).get("allocation") == id]
+    ends = [e["end"] for e in every if e.get("end", {}).get("allocation") == id]
+    if (len(facts), len(ends)) != (1, 1):
+        sys.exit(f"{len(facts)} times its facts, {len(ends)} times its end, not once each")
+    start, end = window(allocation)
+    if facts[0]["started_us"] != start + given.shift_us or ends[0]["ended_us"] != end + given.shift_us:
+        wrong.append(f"from {facts[0]['started_us']} to {ends[0]['ended_us']}, by Nomad from {start} to {end}")
+    for task in allocation["TaskStates"]:
+        own = [i for i in intervals if i["task"] == task]
+        wrong += judge_task(task, own, start, end, given) if own else [f"{task}: nothing was metered"]
+    if wrong:
+        sys.exit("\n".join(wrong))
+
+
+def cloud_records(text):
+    """The records of all APEL-cloud-messages in a text, as dicts."""
+    records = []
+    for part in text.split("APEL-cloud-message: v0.4\n")[1:]:
+        part = part.split("\n{", 1)[0]
+        for chunk in part.split("%%"):
+            lines = [line.split(": ", 1) for line in chunk.strip().splitlines() if ": " in line]
+            records += [dict(lines)] if lines else []
+    return records
+
+
+def accelerator_records(text):
+    decoder, records, at = json.JSONDecoder(), [], text.find('{')
+    while at >= 0:
+        message, end = decoder.raw_decode(text, at)
+        records += message.get("UsageRecords", [])
+        at = text.find("{", end)
+    return records
+
+
+def message(given):
+    with open(given.messages) as file:
+        text = file.read()
+    with open(given.allocation) as file:
+        allocation = json.load(file)
+    with open(given.entries) as file:
+        every = json.load(file)
+    id = allocation["ID"]
+    start, end = (us + given.shift_us for us in window(allocation))
+    later = time.gmtime(end // 1_000_000)
+    turn = calendar.timegm((later.tm_year, later.tm_mon, 1, 0, 0, 0)) * 1_000_000
+    intervals = [e["interval"] for e in every if e.get("interval", {}).get("allocation") == id]
+    if not start < turn < end or not any(i["end"]["wall_us"] == turn for i in intervals):
+        sys.exit(f"no interval ends at the end of the month, {turn}")
+    cpu = lambda until: sum(i["cpu"]["used_us"] for i in intervals if i["end"]["wall_us"] <= until) // 1_000_000
+    cloud = [record for record in cloud_records(text) if record["VMUUID"] == id]
+    found = [tuple(record.get(key) for key in ("Status", "RecordCreateTime", "WallDuration", "CpuDuration", "EndTime"))
+             for record in cloud]
+    seconds = lambda us: str(us // 1_000_000)
+    wanted = [("started", str(turn // 1_000_000 - 1), seconds(turn - start), str(cpu(turn)), None),
+              ("completed", seconds(end), seconds(end - start), str(cpu(end)), seconds(end))]
+    found = [(*row[:4], None if row[0] == "started" else row[4]) for row in found]
+    accelerators = [record for record in accelerator_records(text) if record["AssociatedRecord"] == id]
+    held = [record["AvailableDuration"] for record in accelerators]
+    wrong = []
+    if found != wanted:
+        wrong.append(f"cloud records {found}, wanted {wanted}")
+    if held != [(turn - start) // 1_000_000, (end - turn) // 1_000_000]:
+        wrong.append(f"AvailableDuration {held}, wanted {turn - start} and {end - turn} µs")
+    if any(record["ActiveDuration"] > record["AvailableDuration"] for record in accelerators):
+        wrong.append(f"busier than held: {accelerators}")
+    if wrong:
+        sys.exit("\n".join(wrong))
+
+
+def main():
+    about, _, rest = __doc__.partition("\n\n")
+    parser = argparse.ArgumentParser(description=about, epilog=rest,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("entries")
+    judging, messages = commands.add_parser("judge"), commands.add_parser("message")
+    for command in (judging, messages):
+        command.add_argument("--allocation", required=True)
+        command.add_argument("--entries", required=True)
+        command.add_argument("--shift-us", type=int, default=0)
+    messages.add_argument("--messages", required=True)
+    judging.add_argument("--scenario")
+    judging.add_argument("--cpu-us", type=int)
+    judging.add_argument("--cpu-slack-us", type=int, default=0)
+    judging.add_argument("--allow", action="append", default=[])
+    given = parser.parse_args()
+    {"judge": judge, "message": message, "entries": lambda _: entries()}[given.command](given)
+
+
+if __name__ == "__main__":
+    main()
