@@ -14,3 +14,5 @@ mod receive;
 mod records;
 mod schedule;
 mod serve;
+#[path = "../walls.rs"]
+mod walls;

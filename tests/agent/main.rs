@@ -20,3 +20,5 @@ mod nomad;
 mod property;
 mod register;
 mod timeline;
+#[path = "../walls.rs"]
+mod walls;

@@ -2,7 +2,7 @@
 # What an operator of the lab has: an inventory, an identity, artifacts, a key.
 # Read by `demo` and `suite`, after lab.bash.
 
-TARGET=${TARGET:-${CARGO_TARGET_DIR:-$LAB/../../target}/debug}
+TARGET=${CARGO_TARGET_DIR:-$LAB/../../target}/debug
 ATOLL=${ATOLL:-$TARGET/atoll}
 SITE=$STATE/site
 export ATOLL_IDENTITY_FILE=$STATE/identity
@@ -11,27 +11,14 @@ export ATOLL_ARTIFACTS=$STATE/artifacts
 
 build_atoll() { (cd "$LAB/../.." && cargo build --quiet --locked --bins -p fake-nvml -p atoll -p atoll-agent -p atoll-accounting --lib); }
 
-# What the cache keeps, and beside it what is built from this checkout.
-make_artifacts() {
-	local version product folder
-	version=$("$ATOLL" --version | cut -d' ' -f2)
-	rm -rf "$ATOLL_ARTIFACTS"
-	mkdir -p "$STATE"
-	cp -al "$CACHE/artifacts" "$ATOLL_ARTIFACTS" 2>/dev/null || cp -a "$CACHE/artifacts" "$ATOLL_ARTIFACTS"
-	for product in atoll-agent atoll-accounting; do
-		folder=$ATOLL_ARTIFACTS/$product/$version
-		install -D -m 0755 -s "$TARGET/$product" "$folder/$product"
-	done
-	install -D -m 0755 "$CACHE/bin/nomad-device-nvidia" \
-		"$ATOLL_ARTIFACTS/nomad-device-nvidia/1.1.0/nomad-device-nvidia"
-	"$LAB/nvidia" "$TARGET/libnvidia_ml.so" "$ATOLL_ARTIFACTS"
-}
+# shellcheck source=programs.bash
+source "$LAB/programs.bash"
 
 # The example federation as committed, but for two things that only this machine
 # knows: its lab's network, and which Docker its Debian has today.
 make_site() {
 	local docker
-	make_artifacts
+	make_artifacts "$ATOLL" "$TARGET" "$ATOLL_ARTIFACTS"
 	docker=$(ls "$ATOLL_ARTIFACTS/docker")
 	rm -rf "$SITE"
 	cp -r "$LAB/../../inventories/example" "$SITE"

@@ -13,3 +13,5 @@ mod pki;
 mod render;
 mod secrets;
 mod templates;
+#[path = "../walls.rs"]
+mod walls;

@@ -1,11 +1,13 @@
 //! `atoll artifacts`: pins what hosts are given.
 
+use serde_json::json;
+
 use crate::artifacts::{LOCK, Lock};
 use crate::cli::Artifacts;
 use crate::command::{Ended, Error};
-use crate::progress::show;
+use crate::progress::{Format, show};
 
-pub(super) fn run(what: &Artifacts) -> Result<Ended, Error> {
+pub(super) fn run(what: &Artifacts, format: Format) -> Result<Ended, Error> {
     let Artifacts::Lock {
         inventory,
         artifacts,
@@ -14,10 +16,10 @@ pub(super) fn run(what: &Artifacts) -> Result<Ended, Error> {
     let path = inventory.join(LOCK);
     std::fs::write(&path, lock.to_string())
         .map_err(|error| format!("cannot write {}: {error}", path.display()))?;
-    show(&format!(
-        "{}: {} files pinned\n",
-        path.display(),
-        lock.to_string().lines().count()
-    ));
+    let files = lock.to_string().lines().count();
+    show(&match format {
+        Format::Human => format!("{}: {files} files pinned\n", path.display()),
+        Format::Json => format!("{}\n", json!({ "lock": path, "files": files })),
+    });
     Ok(Ended::AsWanted)
 }

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use serde_json::json;
+
 use crate::command::{Ended, Error};
 use crate::inventory::{self, InventoryError, Problem};
 use crate::progress::{Format, show};
@@ -10,21 +12,23 @@ pub(super) fn run(folder: &Path, format: Format) -> Result<Ended, Error> {
     match inventory::load(folder) {
         Ok(loaded) => {
             tell(&loaded.warnings, format);
-            if format == Format::Human {
-                let hosts: usize = loaded
-                    .inventory
-                    .sites
-                    .values()
-                    .map(|site| site.hosts.len())
-                    .sum();
-                show(&format!(
-                    "{}: federation {}, {} site(s), {hosts} host(s), {} warning(s): as wanted\n",
-                    folder.display(),
-                    loaded.inventory.federation.name,
-                    loaded.inventory.sites.len(),
-                    loaded.warnings.len()
-                ));
-            }
+            let sites = loaded.inventory.sites.values();
+            let hosts: usize = sites.map(|site| site.hosts.len()).sum();
+            let (federation, sites) = (
+                &loaded.inventory.federation.name,
+                loaded.inventory.sites.len(),
+            );
+            let warnings = loaded.warnings.len();
+            show(&match format {
+                Format::Human => format!(
+                    "{}: federation {federation}, {sites} site(s), {hosts} host(s), {warnings} warning(s): as wanted\n",
+                    folder.display()
+                ),
+                Format::Json => format!(
+                    "{}\n",
+                    json!({ "federation": federation, "sites": sites, "hosts": hosts, "warnings": warnings })
+                ),
+            });
             Ok(Ended::AsWanted)
         }
         Err(InventoryError::Invalid { problems }) => {

@@ -44,9 +44,9 @@ pub fn run(cli: Cli) -> Result<Ended, Error> {
             yes,
         } => apply::run(&target, artifacts.as_deref(), yes, listener.as_ref()),
         Command::Verify { target, keep } => verify::run(&target, keep, listener.as_ref()),
-        Command::Artifacts(what) => artifacts::run(&what),
+        Command::Artifacts(what) => artifacts::run(&what, cli.output),
         Command::Certs(what) => certs::run(&what),
-        Command::Secrets(what) => secrets::run(&what),
+        Command::Secrets(what) => secrets::run(&what, cli.output),
         Command::Completion { shell } => {
             let mut text = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "atoll", &mut text);
