@@ -131,6 +131,8 @@ put_back() {
 
 plug_pulled() {
 	local pid
+	# Not what an earlier case has left there.
+	: >"$LOG"
 	"$ATOLL" apply "$SITE" --yes >"$LOG" 2>&1 </dev/null &
 	pid=$!
 	wait_for 120 "grep -q 'example-one-wn-0: installing packages' '$LOG'" || wrong "no packages were installed"
@@ -219,6 +221,8 @@ no_jobs() {
 verify_interrupted() {
 	local pid
 	no_jobs
+	# Not what an earlier case has left there.
+	: >"$LOG"
 	"$ATOLL" verify "$SITE" >"$LOG" 2>&1 </dev/null &
 	pid=$!
 	wait_for 30 "grep -q 'proving the route' '$LOG'" || wrong "no route was tried"
@@ -326,6 +330,8 @@ no_leak() {
 interrupted() {
 	local pid
 	"$LAB/reset" h4 >/dev/null
+	# Not what an earlier case has left there.
+	: >"$LOG"
 	"$ATOLL" apply "$SITE" --yes >"$LOG" 2>&1 </dev/null &
 	pid=$!
 	wait_for 60 "grep -q 'example-one-wn-1: installing' '$LOG'" || wrong "nothing was installed"

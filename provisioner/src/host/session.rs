@@ -13,8 +13,10 @@ use ssh2::{Channel, CheckResult, HashType, KnownHostFileKind, MethodType};
 use crate::host::{HostError, KnownHosts};
 use crate::plan::Login;
 
-/// How long a host may take to accept a connection, and to prove who it is.
+/// How long a host may take to accept a connection.
 const CONNECT: Duration = Duration::from_secs(10);
+/// How long it may take to prove who it is, and to let us in: one that boots or installs is slow.
+const HANDSHAKE: Duration = Duration::from_secs(30);
 /// How long a host may refuse to take a single byte.
 const STALLED: Duration = Duration::from_mins(1);
 /// How long one blocking call of libssh2 waits before it looks around.
@@ -74,7 +76,7 @@ impl Session {
                 source,
             })?;
         let mut ssh = ssh2::Session::new().map_err(HostError::ssh("start SSH"))?;
-        ssh.set_timeout(milliseconds(CONNECT));
+        ssh.set_timeout(milliseconds(HANDSHAKE));
         ssh.set_tcp_stream(stream);
         let types = known.key_types(&address.ip().to_string(), address.port());
         if !types.is_empty() {
