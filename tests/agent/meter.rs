@@ -232,6 +232,35 @@ fn an_allocation_that_ended_while_the_agent_was_down_is_held_to_its_end() {
     assert_eq!(intervals.last().unwrap().cpu.quality, Quality::Inferred);
 }
 
+/// What an ended task used is told by its parent at a look after its end. A process that is
+/// killed right after that look must not make of it that the task still lived then.
+#[test]
+fn an_agent_killed_again_before_nomad_told_the_end_holds_nothing_longer() {
+    let mut node = Node::new();
+    node.start("a", &["main"]);
+    node.used("a", "main", 10);
+    node.look();
+    node.watch(5);
+    node.restart();
+    node.remove("a", "main", 999);
+    node.pass(S / 2);
+    node.end("a");
+    node.nomad = false;
+    node.pass(S / 2);
+    node.look();
+    node.restart();
+    node.pass(S);
+    node.look();
+    node.nomad = true;
+    node.watch(1);
+    let intervals = node.intervals("a", "main");
+    let end = 5 * S + S / 2;
+    assert_eq!(ends(&intervals), [5 * S, end]);
+    assert_eq!(used(&intervals), [10, 989]);
+    let held_us = intervals.last().unwrap().held_total_us;
+    assert_eq!(held_us, u64::try_from(end).unwrap());
+}
+
 #[test]
 fn over_a_reboot_the_wall_clock_measures() {
     let mut node = Node::new();

@@ -128,7 +128,7 @@ impl Meter {
         })
     }
 
-    fn lives(&self, id: &str) -> bool {
+    pub(super) fn lives(&self, id: &str) -> bool {
         let first = TaskKey {
             allocation: id.to_owned(),
             task: String::new(),

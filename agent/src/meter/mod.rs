@@ -194,12 +194,14 @@ impl Meter {
         if !booted && !resumed && apart_us <= GAP_US {
             return false;
         }
-        // What was seen is closed where it was seen last.
+        // What lived at the last look is closed there. One that had ended by then is not,
+        // though its use was told then: only Nomad knows when it ended.
         let ids: Vec<String> = self.state.allocations.keys().cloned().collect();
         for id in ids {
             let seen_last =
                 |open: &state::Open| open.touched_boot_us == last.boot_us && open.is_whole();
-            if self.state.allocations.get(&id).is_some_and(seen_last) {
+            let is_whole = self.state.allocations.get(&id).is_some_and(seen_last);
+            if is_whole && self.lives(&id) {
                 self.cut(&id, last, last, out);
             }
         }
