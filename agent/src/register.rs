@@ -60,8 +60,10 @@ pub enum Outcome {
     Taken,
     /// Consul knows no such check.
     Unknown,
-    /// Consul did not answer, or refused.
-    Failed,
+    /// Consul did not answer, or could not.
+    Silent,
+    /// Consul refused.
+    Refused,
 }
 
 /// What is registered, and when something is to be sent next.
@@ -74,6 +76,8 @@ pub struct Registrar {
     told: Option<Health>,
     due_us: i64,
     failures: u32,
+    /// The last of them in which Consul said no.
+    refusals: u32,
 }
 
 impl Registrar {
@@ -85,6 +89,7 @@ impl Registrar {
             told: None,
             due_us: i64::MIN,
             failures: 0,
+            refusals: 0,
         }
     }
 
@@ -135,15 +140,22 @@ impl Registrar {
                 self.told = Some(*status);
                 self.due_us = now_us.saturating_add(BEAT_US);
                 self.failures = 0;
+                self.refusals = 0;
             }
             (Outcome::Unknown, _) => {
                 self.registered = None;
                 self.due_us = now_us;
             }
-            (Outcome::Failed, _) => {
-                // Consul forgets a beat when it restarts: it should not miss the next one for long.
-                let pause = FIRST_PAUSE_US.saturating_mul(1 << self.failures.min(8));
+            // It restarts, and forgets beats by that: it should not miss the next one for long.
+            (Outcome::Silent, _) => {
                 self.failures += 1;
+                self.refusals = 0;
+                self.due_us = now_us.saturating_add(FIRST_PAUSE_US);
+            }
+            (Outcome::Refused, _) => {
+                let pause = FIRST_PAUSE_US.saturating_mul(1 << self.refusals.min(8));
+                self.failures += 1;
+                self.refusals += 1;
                 self.due_us = now_us.saturating_add(pause.min(LONGEST_US));
             }
         }
@@ -173,7 +185,8 @@ impl Registrar {
             let outcome = match &result {
                 Ok(Beat::Heard) => Outcome::Taken,
                 Ok(Beat::Unknown) => Outcome::Unknown,
-                Err(_) => Outcome::Failed,
+                Err(error) if error.status().is_none_or(|status| status >= 500) => Outcome::Silent,
+                Err(_) => Outcome::Refused,
             };
             self.heard(now_us, &step, outcome);
             result?;

@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use agent::consul::{Beat, Registry};
 use agent::discover::{Capacity, capacity};
 use agent::gpu::Answer;
-use agent::register::{Registrar, SERVICE};
+use agent::register::{Outcome, Registrar, SERVICE};
 use agent::wire::WireError;
 use federation::consul::{Health, Service};
 use federation::http::{Api, CallError};
@@ -146,6 +146,24 @@ fn refusals_are_answered_with_longer_and_longer_pauses() {
     registrar.tick(&consul, 1_200 * SECOND, &node).unwrap();
     assert_eq!(consul.take().last().unwrap(), WELL);
     assert_eq!(registrar.failures(), 0);
+}
+
+#[test]
+fn a_consul_that_is_away_is_asked_again_soon() {
+    let (mut registrar, node) = (registrar(), a_capacity(8));
+    let mut tried = Vec::new();
+    for now in 0..=12 {
+        if let Some(step) = registrar.next(now * SECOND, &node) {
+            tried.push(now);
+            registrar.heard(now * SECOND, &step, Outcome::Silent);
+        }
+    }
+    assert_eq!(tried, [0, 4, 8, 12]);
+    // Back, but not willing yet: it has refused once only.
+    let step = registrar.next(16 * SECOND, &node).unwrap();
+    registrar.heard(16 * SECOND, &step, Outcome::Refused);
+    assert!(registrar.next(19 * SECOND, &node).is_none());
+    assert!(registrar.next(20 * SECOND, &node).is_some());
 }
 
 #[test]

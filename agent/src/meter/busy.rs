@@ -47,7 +47,9 @@ impl OpenGpu {
         } else {
             held_us
         };
-        let bound_us = self.round_us + self.end_us + unseen_us;
+        // What was seen of later may be busy time of later.
+        let later_us = self.seen_us.saturating_sub(held_us).min(busy_us);
+        let bound_us = self.round_us + self.end_us + unseen_us + later_us;
         let closed = Closed {
             busy_us,
             // It was busy for no less than nothing, and no more than it was held.
@@ -109,6 +111,18 @@ mod tests {
         let closed = gpu.close(50_000_000, true);
         assert_eq!((closed.busy_us, closed.bound_us), (5_000_000, 10_300_000));
         assert_eq!(closed.quality, Quality::Measured);
+    }
+
+    #[test]
+    fn what_was_seen_of_later_may_be_busy_time_of_later() {
+        let mut gpu = OpenGpu {
+            answered: true,
+            ..OpenGpu::default()
+        };
+        // Seen a second too long: 3 s of 5 s busy, of which the last may not be ours.
+        gpu.take(&busy(3_000_000, 5_000_000, 25_000), 5_000_000);
+        let closed = gpu.close(4_000_000, true);
+        assert_eq!((closed.busy_us, closed.bound_us), (3_000_000, 1_025_000));
     }
 
     #[test]
