@@ -361,6 +361,25 @@ fn of_two_ledgers_the_one_that_knows_more_is_believed() {
     assert_eq!(believed(&both).unwrap().ledger, "ledger");
 }
 
+/// A ledger that was made after the end has all of the time, a microsecond more by its placing, and
+/// nothing of the use.
+#[test]
+fn of_two_ledgers_that_know_as_long_the_surer_one_is_believed() {
+    let measured = over_a_month().usage();
+    let mut told = measured.clone();
+    "z".clone_into(&mut told.ledger);
+    for stored in &mut told.intervals {
+        stored.interval.cpu.used_us = 0;
+        stored.interval.cpu.bound_us = stored.interval.held_us;
+        stored.interval.cpu.quality = Quality::Gap;
+    }
+    let last = told.intervals.last_mut().unwrap();
+    last.interval.held_us += 1;
+    last.interval.held_total_us += 1;
+    let both = [measured, told];
+    assert_eq!(believed(&both).unwrap().ledger, "ledger");
+}
+
 #[test]
 fn the_worst_quality_and_all_bounds_are_kept() {
     let mut usage = over_a_month().usage();

@@ -11,6 +11,7 @@ mod month;
 mod problem;
 mod text;
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::fmt::Display;
 
@@ -183,8 +184,9 @@ impl Records {
     }
 }
 
-/// The ledger that is believed, with what it says: the one that knows the longest. An agent whose
-/// database is made anew begins with the allocation's start again, so that each ledger is whole.
+/// The ledger that is believed, with what it says: the one that knows the longest, and of those the
+/// one that is surest. An agent whose database is made anew begins with the allocation's start again,
+/// so that each ledger is whole; but of what had ended before, the new one knows little more than that.
 fn chosen(usages: &[Usage]) -> Option<(&Usage, Life, Vec<Problem>)> {
     let lives = usages.iter().map(|usage| {
         let (life, problems) = Life::of(usage);
@@ -192,7 +194,16 @@ fn chosen(usages: &[Usage]) -> Option<(&Usage, Life, Vec<Problem>)> {
     });
     let key = |(usage, life, _): &(&Usage, Life, Vec<Problem>)| {
         let ended = usage.end.is_some();
-        (life.held_us(), ended, life.cpu_us(), usage.ledger.clone())
+        // To the nearest second: the two place the same moments, and may differ by a microsecond.
+        let held_s = (life.held_us() + 500_000) / 1_000_000;
+        let ledger = usage.ledger.clone();
+        (
+            held_s,
+            ended,
+            Reverse(unsure_us(usage)),
+            life.cpu_us(),
+            ledger,
+        )
     };
     let mut best = lives.max_by_key(key)?;
     if usages.len() > 1 {
@@ -203,6 +214,16 @@ fn chosen(usages: &[Usage]) -> Option<(&Usage, Life, Vec<Problem>)> {
         });
     }
     Some(best)
+}
+
+/// How much of what an allocation used may be otherwise, in µs.
+fn unsure_us(usage: &Usage) -> u64 {
+    let intervals = usage.intervals.iter().map(|stored| &stored.interval);
+    let bounds = intervals.flat_map(|interval| {
+        let gpus = interval.gpus.iter().map(|gpu| gpu.busy_bound_us);
+        gpus.chain([interval.cpu.bound_us])
+    });
+    bounds.fold(0, u64::saturating_add)
 }
 
 /// The ledger that [`Records::of`] believes.
