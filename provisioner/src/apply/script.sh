@@ -183,6 +183,8 @@ reload_units() { # unit...
 enable() { # unit
     systemctl is-enabled --quiet "$1" && return
     systemctl enable --quiet --no-reload "$1" || fail "cannot enable $1"
+    # What systemd remembers of a unit that was loaded before may be older than that.
+    [ "$(systemctl show --property UnitFileState --value "$1")" = enabled ] || systemctl daemon-reload
     printf 'systemctl disable --quiet "%s"\n' "$1" >>"$undo"
 }
 
