@@ -21,6 +21,10 @@ demo:
 bench:
     tests/lab/bench/provision
 
+# What the agent takes of a node, beside node_exporter and cAdvisor.
+footprint:
+    tests/lab/bench/agent
+
 # Known vulnerabilities, on machines that reach the database.
 advisories:
     cargo deny check advisories
