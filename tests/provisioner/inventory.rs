@@ -1,12 +1,14 @@
 //! Inventories as operators write them: what loads, and what each mistake answers.
 
 use std::fs;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use federation::names::NodeName;
 use provisioner::inventory::{
-    DockerSource, Introduction, Inventory, InventoryError, Kind, Problem, Role, Severity, load,
+    Certificates, DockerSource, Introduction, Inventory, InventoryError, Kind, NodeType, Problem,
+    Role, Severity, State, load,
 };
 use tempfile::TempDir;
 
@@ -99,6 +101,10 @@ fn answer_to(file: &str, content: impl AsRef<[u8]>) -> Vec<String> {
         .iter()
         .map(Problem::to_string)
         .collect()
+}
+
+fn address(text: &str) -> IpAddr {
+    text.parse().unwrap()
 }
 
 fn node(name: &str) -> NodeName {
@@ -214,12 +220,95 @@ fn what_a_file_says_is_what_the_inventory_holds() {
     assert!(host.has(Role::Accounting) && !host.has(Role::NomadServer));
 }
 
+#[test]
+fn what_a_site_may_add_is_what_the_inventory_holds() {
+    let folder = folder(&[
+        (
+            FEDERATION,
+            "verify:",
+            "external: { consul_servers: [203.0.113.5] }
+clients: { reserved_memory_mib: 0, raw_exec: [batch] }
+access: { api: [203.0.113.16/28] }
+image_cleanup: { image: \"docuum:0.25\", threshold: \"60%\" }
+extra_hcl:
+  nomad: |
+    log_level = \"DEBUG\"
+extra_yaml: { docker: { max-concurrent-downloads: 6, debug: true, dns: [\"1\"] } }
+verify:",
+        ),
+        (
+            ONE,
+            "ssh: { user: debian }",
+            "ssh: { user: debian, jump: [ops@bastion.example.org:2222, 192.0.2.1] }
+state: ready
+location: { country: IE, latitude: 52.25, longitude: -7.11, pue: { value: 1.4, source: report, date: 2026-03-01 } }
+networks: [192.0.2.0/24]
+versions: { nomad: 1.10.5 }
+docker: { mirrors: [https://mirror.example.org:5000/], address_pools: [{ base: 172.30.0.0/16, size: 24 }] }
+certificates: { source: acme, email: ops@site.example.org, dns_provider: rfc2136 }
+ntp: [ntp.example.org]
+waive: [{ check: volume-device, reason: \"a container\" }]",
+        ),
+        (
+            ONE,
+            "192.0.2.13 }",
+            "192.0.2.13, volume: vdb, ssh: { address: 203.0.113.7, port: 2200, user: ubuntu } }",
+        ),
+    ]);
+    let inventory = sound(folder.path());
+    let federation = &inventory.federation;
+    assert_eq!(
+        federation.external.consul_servers,
+        [address("203.0.113.5")].into()
+    );
+    assert_eq!(federation.clients.reserved_memory_mib, 0);
+    assert_eq!(federation.clients.raw_exec, [NodeType::Batch].into());
+    assert_eq!(federation.access.api[0].to_string(), "203.0.113.16/28");
+    assert_eq!(federation.image_cleanup.as_ref().unwrap().threshold, "60%");
+    assert_eq!(
+        federation.extra.nomad.as_deref(),
+        Some("log_level = \"DEBUG\"\n")
+    );
+    let docker = serde_json::json!({ "max-concurrent-downloads": 6, "debug": true, "dns": ["1"] });
+    assert_eq!(
+        serde_json::Value::from(federation.extra.docker.clone()),
+        docker
+    );
+    let site = &inventory.sites[&"one".parse().unwrap()];
+    let jumps: Vec<_> = site
+        .ssh
+        .jump
+        .iter()
+        .map(|jump| (jump.host.as_str(), jump.port))
+        .collect();
+    assert_eq!(jumps, [("bastion.example.org", 2222), ("192.0.2.1", 22)]);
+    assert_eq!(site.state, State::Ready);
+    let pue = site.location.as_ref().unwrap().pue.as_ref().unwrap();
+    assert_eq!(
+        (pue.value.to_string(), pue.date.to_string()),
+        ("1.4".to_owned(), "2026-03-01".to_owned())
+    );
+    assert_eq!(site.versions.nomad.to_string(), "1.10.5");
+    assert_eq!(site.versions.consul, federation.versions.consul);
+    assert_eq!(site.mirrors, ["https://mirror.example.org:5000"]);
+    assert_eq!(site.address_pools[0].size, 24);
+    assert!(matches!(site.certificates, Certificates::Acme { .. }));
+    assert_eq!(site.waived[0].check, "volume-device");
+    let host = &site.hosts[&"wn-0".parse().unwrap()];
+    let volume = host.volume.as_ref().unwrap();
+    assert_eq!(
+        (volume.device.as_str(), volume.label.as_str()),
+        ("/dev/vdb", "atoll-data")
+    );
+    assert_eq!(host.ssh.address, Some(address("203.0.113.7")));
+}
+
 /// One edit each, and the one line it answers.
 #[rustfmt::skip]
 const WRONG_VALUES: &[(&str, &str, &str, &str)] = &[
     // Keys.
     (ONE, "13 }", "13, disk: 2 }",
-     "sites/one.yaml:8:49: hosts.wn-0.disk: unknown key; the keys here are roles, address, public_address, kind, vos, gpus, name"),
+     "sites/one.yaml:8:49: hosts.wn-0.disk: unknown key; the keys here are roles, address, public_address, kind, vos, gpus, volume, ssh, waive, extra_hcl, extra_yaml, name"),
     (ONE, "address: 192.0.2.13", "adress: 192.0.2.13",
      "sites/one.yaml:8:28: hosts.wn-0.adress: unknown key; did you mean `address`?"),
     (ONE, "13 }", "13, addr: x }",
@@ -245,6 +334,10 @@ const WRONG_VALUES: &[(&str, &str, &str, &str)] = &[
      "sites/one.yaml:8:19: hosts.wn-0.roles[0]: expected a text, found a mapping; write one value after the `:`"),
     (ONE, "wn-0: {", "wn-0: [] #",
      "sites/one.yaml:8:9: hosts.wn-0: expected a mapping, found a list; write it as `key: value` lines, or `{ key: value }`"),
+    (ONE, "domain: one", "domain: |\n  one\n  two",
+     "sites/one.yaml:3:3: domain: a text with control characters, of several lines, or of more than 1024 bytes; values are short: look for a misplaced quote, `|` or `>`"),
+    (ONE, "domain: one", "domain: \"\\e[31m\"",
+     "sites/one.yaml:2:9: domain: a text with control characters, of several lines, or of more than 1024 bytes; values are short: look for a misplaced quote, `|` or `>`"),
     // Names.
     (FEDERATION, "federation: example", "federation: Example",
      "federation.yaml:1:13: federation: `Example` cannot be a federation name: 1 to 63 of a-z, 0-9 and -, with neither end a -"),
@@ -328,10 +421,8 @@ const NOT_YAML: &[(&str, &str)] = &[
      "1:9: domain: a value cannot start like this; put it in quotes"),
     ("domain: o\0ne\n",
      "1:10: not YAML: found unprintable character; compare with inventories/example"),
-    ("domain: |\n  one\n  two\n",
-     "2:3: domain: a text with control characters, of several lines, or of more than 1024 bytes; values are short: look for a misplaced quote, `|` or `>`"),
-    ("domain: \"\\e[31m\"\n",
-     "1:9: domain: a text with control characters, of several lines, or of more than 1024 bytes; values are short: look for a misplaced quote, `|` or `>`"),
+    ("\"two\\nlines\": one\n",
+     "1:1: a text with control characters, of several lines, or of more than 1024 bytes; values are short: look for a misplaced quote, `|` or `>`"),
     ("",
      "1:1: expected a mapping, found nothing; write it as `key: value` lines, or `{ key: value }`"),
     ("# nothing\n",
@@ -374,7 +465,7 @@ fn a_column_is_a_character() {
     assert_eq!(
         answer(&[edit]),
         [
-            "sites/one.yaml:8:11: hosts.wn-0.é日: unknown key; the keys here are roles, address, public_address, kind, vos, gpus, name",
+            "sites/one.yaml:8:11: hosts.wn-0.é日: unknown key; the keys here are roles, address, public_address, kind, vos, gpus, volume, ssh, waive, extra_hcl, extra_yaml, name",
             "sites/one.yaml:8:28: hosts.wn-0.roles[0]: `klient` is no word known here; did you mean `client`?",
         ]
     );
@@ -642,7 +733,7 @@ fn a_file_that_would_fill_the_memory_is_refused_early() {
         format!("sites/one.yaml:1:1: {long}")
     );
     assert_eq!(
-        refusal(format!("a: {}", "x".repeat(1025))),
+        refusal(format!("a: {}", "x".repeat((64 << 10) + 1))),
         "sites/one.yaml:1:4: a: a text with control characters, of several lines, or of more than 1024 bytes"
     );
 }

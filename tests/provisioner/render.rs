@@ -39,8 +39,8 @@ fn varied() -> Inventory {
     let server = demo.hosts.get_mut(&name("server-0")).unwrap();
     server.kind = Kind::Batch;
     server.gpus = Some(Gpus {
-        model: "NVIDIA A100-PCIE-40GB".to_owned(),
-        count: 2,
+        model: Some("NVIDIA A100-PCIE-40GB".to_owned()),
+        count: Some(2),
     });
     server.vos.remove(&name("vo.imagine-ai.eu"));
     demo.site = Some(name("DEMO-SITE"));

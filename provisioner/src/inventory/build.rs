@@ -10,13 +10,25 @@ use std::rc::Rc;
 use saphyr_parser::{Event, ScalarStyle, Tag};
 
 use super::problem::{Place, Position, Problem, Problems};
-use super::tree::{Entry, Node, Value};
+use super::tree::{Entry, Node, Style, Value};
 
-const MAX_TEXT_BYTES: usize = 1024;
+/// The longest text: a page of a product's own configuration. Most values are shorter by rule.
+const MAX_TEXT_BYTES: usize = 64 << 10;
 const MAX_DEPTH: usize = 64;
 const MAX_NODES: usize = 100_000;
 /// What to do about a file beyond the limits.
 pub(super) const NOT_OURS: &str = "no inventory needs that: is this the right file?";
+
+/// What is wrong with a text where a word is wanted.
+pub(super) const LONG_TEXT: &str =
+    "a text with control characters, of several lines, or of more than 1024 bytes";
+/// What to do about it.
+pub(super) const LONG_TEXT_HINT: &str = "values are short: look for a misplaced quote, `|` or `>`";
+
+/// Whether a text is no single short line.
+pub(super) fn is_long(text: &str) -> bool {
+    text.len() > 1024 || text.contains(char::is_control)
+}
 
 /// A list or mapping whose end has not been met.
 struct Open {
@@ -127,11 +139,9 @@ impl<'a> Builder<'a> {
         anchor: usize,
     ) -> Result<(), Problem> {
         self.admit(at, 1, 0)?;
-        if text.len() > MAX_TEXT_BYTES || text.contains(char::is_control) {
-            let what =
-                "a text with control characters, of several lines, or of more than 1024 bytes";
-            let hint = "values are short: look for a misplaced quote, `|` or `>`";
-            return Err(self.error(at, what, hint));
+        let is_word = !is_long(text);
+        if text.len() > MAX_TEXT_BYTES || (self.expects_key() && !is_word) {
+            return Err(self.error(at, LONG_TEXT, LONG_TEXT_HINT));
         }
         let is_plain = style == ScalarStyle::Plain;
         if is_plain && text == "<<" && self.expects_key() {
@@ -139,7 +149,12 @@ impl<'a> Builder<'a> {
         } else if is_plain && matches!(text, "" | "~" | "null" | "Null" | "NULL") {
             self.place(Node::leaf(at, Value::Null), anchor);
         } else {
-            self.place(Node::leaf(at, Value::Text(text.into())), anchor);
+            let style = if is_plain {
+                Style::Plain
+            } else {
+                Style::Quoted
+            };
+            self.place(Node::leaf(at, Value::Text(text.into(), style)), anchor);
         }
         Ok(())
     }
@@ -220,7 +235,7 @@ impl<'a> Builder<'a> {
     }
 
     fn key(&mut self, node: &Node) {
-        if let Value::Text(text) = &node.value {
+        if let Value::Text(text, _) = &node.value {
             return self.wait_for(Key::Kept(Rc::clone(text), node.at), node.at, text);
         }
         self.report(

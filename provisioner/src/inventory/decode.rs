@@ -9,8 +9,9 @@ use std::net::IpAddr;
 use std::path::Path;
 use std::str::FromStr;
 
+use super::build::{LONG_TEXT, LONG_TEXT_HINT, is_long};
 use super::problem::{Place, Position, Problem, Problems};
-use super::tree::{Entry, Node, Value};
+use super::tree::{Entry, Node, Style, Value};
 
 /// A value and where it was written, so that a later check can point at it.
 #[derive(Debug, Clone)]
@@ -81,19 +82,51 @@ impl<'a> Field<'a> {
     fn wrong_kind(&self, wanted: &str, hint: &str) {
         let found = match self.node.value {
             Value::Null => "nothing",
-            Value::Text(_) => "a text",
+            Value::Text(..) => "a text",
             Value::List(_) => "a list",
             Value::Map(_) => "a mapping",
         };
         self.refuse(format!("expected {wanted}, found {found}"), Some(hint));
     }
 
+    /// Whether the value is a text.
+    pub(super) fn is_text(&self) -> bool {
+        matches!(self.node.value, Value::Text(..))
+    }
+
     fn text(&self) -> Option<&'a str> {
-        let Value::Text(text) = &self.node.value else {
+        let text = self.any_text()?;
+        if is_long(text) {
+            self.refuse(LONG_TEXT, Some(LONG_TEXT_HINT));
+            return None;
+        }
+        Some(text)
+    }
+
+    fn any_text(&self) -> Option<&'a str> {
+        let Value::Text(text, _) = &self.node.value else {
             self.wrong_kind("a text", "write one value after the `:`");
             return None;
         };
         Some(text)
+    }
+
+    /// A text of several lines, in the language of a product.
+    pub(super) fn lines(self) -> Option<Spot<String>> {
+        let text = self.any_text()?.to_owned();
+        let is_foreign = |c: char| c.is_control() && c != '\n' && c != '\t';
+        if text.contains(is_foreign) {
+            let hint = "write it as a block: `|`, and the lines below, indented";
+            self.refuse("a text with control characters", Some(hint));
+            return None;
+        }
+        Some(self.spot(text))
+    }
+
+    /// A mapping of anything, which is read as YAML 1.2 reads it.
+    pub(super) fn tree(self) -> Option<Spot<serde_json::Map<String, serde_json::Value>>> {
+        let value = self.entries()?.iter().map(json_entry).collect();
+        Some(self.spot(value))
     }
 
     /// A text which its type can read, and which says why it cannot.
@@ -269,6 +302,25 @@ impl<'a> Keys<'_, 'a> {
             let missing = self.field.below(node, node.at, self.field.path_to(key));
             missing.refuse("missing", Some(&format!("add `{key}: {example}`")));
         }
+    }
+}
+
+fn json_entry(entry: &Entry) -> (String, serde_json::Value) {
+    (entry.key.to_string(), json(&entry.value))
+}
+
+/// A value as JSON, by the core schema of YAML 1.2.
+fn json(node: &Node) -> serde_json::Value {
+    match &node.value {
+        Value::Null => serde_json::Value::Null,
+        Value::Text(text, Style::Quoted) => serde_json::Value::from(&**text),
+        // What JSON takes for a number or a truth value, YAML does as well.
+        Value::Text(text, Style::Plain) => serde_json::from_str(text)
+            .ok()
+            .filter(|value: &serde_json::Value| value.is_number() || value.is_boolean())
+            .unwrap_or_else(|| serde_json::Value::from(&**text)),
+        Value::List(items) => items.iter().map(json).collect(),
+        Value::Map(entries) => entries.iter().map(json_entry).collect(),
     }
 }
 

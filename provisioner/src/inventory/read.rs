@@ -8,15 +8,13 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use federation::names::HostName;
-
+use super::Inventory;
+use super::assemble::inventory;
 use super::check::check;
-use super::decode::Spot;
-use super::file::{self, FederationFile, Files, HostEntry, SiteFile, VoEntry};
+use super::file::{self, Files};
 use super::problem::{InventoryError, Place, Problem, Problems, Severity};
 use super::tree::Node;
 use super::yaml::{self, MAX_FILE_BYTES};
-use super::{Federation, Host, Introduction, Inventory, Kind, Site, Vo};
 
 const FEDERATION: &str = "federation.yaml";
 const SITES: &str = "sites";
@@ -136,76 +134,4 @@ fn bytes(path: &Path) -> io::Result<Vec<u8>> {
         .take(MAX_FILE_BYTES as u64 + 1)
         .read_to_end(&mut bytes)?;
     Ok(bytes)
-}
-
-/// The inventory, if every part of it could be read.
-fn inventory(files: Files) -> Option<Inventory> {
-    let federation = federation(files.federation?)?;
-    let site = |file: Option<SiteFile>| site(file?).map(|site| (site.datacenter.clone(), site));
-    let sites = files.sites.into_iter().map(site).collect::<Option<_>>()?;
-    Some(Inventory { federation, sites })
-}
-
-fn federation(file: FederationFile) -> Option<Federation> {
-    let vo = |vo: VoEntry| {
-        let (namespace, domain) = (vo.namespace?.value, vo.domain?.value);
-        Some((vo.name?.value, Vo { namespace, domain }))
-    };
-    Some(Federation {
-        name: file.name?.value,
-        primary: file.primary?.value,
-        versions: file.versions?,
-        docker: file.docker?,
-        introduction: file.introduction.map_or(Introduction::Strict, value),
-        probe_image: file.probe_image?,
-        vos: file.vos?.value.into_iter().map(vo).collect::<Option<_>>()?,
-        nvidia: file
-            .nvidia
-            .map_or(Some(None), |spot| spot.value.map(Some))?,
-    })
-}
-
-fn site(mut file: SiteFile) -> Option<Site> {
-    let entries = file.hosts.take()?.value;
-    let hosts = entries
-        .into_iter()
-        .map(|entry| host(&file, entry?))
-        .collect::<Option<_>>()?;
-    Some(Site {
-        site: file.site.map(value),
-        datacenter: file.datacenter?.value,
-        domain: file.domain?.value,
-        ssh: file.ssh?,
-        vos: file
-            .vos?
-            .value
-            .into_iter()
-            .map(|vo| vo.map(value))
-            .collect::<Option<_>>()?,
-        hosts,
-    })
-}
-
-fn host(site: &SiteFile, entry: HostEntry) -> Option<(HostName, Host)> {
-    let (node, _) = entry.node(site)?;
-    let address = entry.address.as_ref()?.value;
-    let vos = entry.vos.as_ref().or(site.vos.as_ref())?;
-    let host = Host {
-        node: node.ok()?,
-        roles: entry.roles().map(|(role, _)| role).collect(),
-        address,
-        public_address: entry.public_address.map_or(address, value),
-        kind: entry.kind.map_or(Kind::Compute, value),
-        vos: vos
-            .value
-            .iter()
-            .map(|vo| Some(vo.as_ref()?.value.clone()))
-            .collect::<Option<_>>()?,
-        gpus: entry.gpus.map_or(Some(None), |spot| spot.value.map(Some))?,
-    };
-    Some((entry.key?.value, host))
-}
-
-fn value<T>(spot: Spot<T>) -> T {
-    spot.value
 }

@@ -23,12 +23,21 @@ pub(super) struct Node {
 pub(super) enum Value {
     /// Nothing, `~` or `null`, without quotes.
     Null,
-    /// Any other scalar, quoted or not.
-    Text(Rc<str>),
+    /// Any other scalar, with whether it stood without quotes.
+    Text(Rc<str>, Style),
     /// A sequence.
     List(Rc<[Node]>),
     /// A mapping in the order of the file, then what was merged into it.
     Map(Rc<[Entry]>),
+}
+
+/// How a scalar was written: without quotes, `6` may be meant as a number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Style {
+    /// Without quotes.
+    Plain,
+    /// In quotes, or as a block.
+    Quoted,
 }
 
 /// A key of a mapping, with its value. No two keys of a mapping are the same.

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use federation::names::{DatacenterName, HostName, NodeName, Version};
 
-use crate::inventory::{Host, Role};
+use crate::inventory::{Gpus, Host, Role};
 
 use super::peers::Place;
 use super::{Access, PlannedFile, Service, Wave, accounting, agent, consul, docker, gpu, nomad};
@@ -60,15 +60,6 @@ pub struct Agents {
     pub nomad_server: bool,
     /// A Nomad client.
     pub nomad_client: bool,
-}
-
-/// GPUs of one model.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Gpus {
-    /// As the driver names it.
-    pub model: String,
-    /// How many.
-    pub count: u32,
 }
 
 /// A system account and its own group of the same name.
@@ -132,10 +123,7 @@ pub(super) fn host_plan(place: &Place<'_>, name: &HostName, host: &Host) -> Host
             user: place.site.ssh.user.to_string(),
         },
         agents: Agents::of(host),
-        gpus: host.gpus.as_ref().map(|gpus| Gpus {
-            model: gpus.model.clone(),
-            count: gpus.count,
-        }),
+        gpus: host.gpus.clone(),
         accounts: Vec::new(),
         directories: Vec::new(),
         files: Vec::new(),

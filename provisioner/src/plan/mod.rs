@@ -33,6 +33,8 @@ use federation::names::{DatacenterName, NodeName, RegionName};
 
 use crate::inventory::Inventory;
 
+/// The GPUs that a host should turn out to have, as the inventory says them.
+pub use crate::inventory::Gpus;
 pub use contexts::{
     AccountingSettings, AccountingUnit, Addresses, AgentConsulToken, AgentSettings, AgentUnit,
     ConsulAcl, ConsulClient, ConsulConfig, ConsulPolicy, ConsulServer, ConsulUnit, DockerDaemon,
@@ -40,7 +42,7 @@ pub use contexts::{
     TraefikDynamic, TraefikJob, TraefikStatic, VoOf,
 };
 pub use file::{Access, Authority, Content, Leaf, OnChange, PlannedFile, Service, Wave};
-pub use host::{Account, Agents, Directory, Gpus, HostPlan, Login, Package, Program, Unit};
+pub use host::{Account, Agents, Directory, HostPlan, Login, Package, Program, Unit};
 pub use secret::{Secret, SecretKind};
 pub use services::{ConsulToken, Gateway, Services};
 

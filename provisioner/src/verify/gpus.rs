@@ -70,14 +70,31 @@ fn judge(found: &[Gpu], wanted: &Gpus) -> Answer {
     } else {
         told.join(", ")
     };
-    let count = usize::try_from(wanted.count).unwrap_or(usize::MAX);
-    if models.len() == 1 && models.get(wanted.model.as_str()) == Some(&count) {
+    let is_wanted = models.len() == 1
+        && models.iter().all(|(model, count)| {
+            let count = u32::try_from(*count).ok();
+            wanted
+                .model
+                .as_deref()
+                .is_none_or(|wanted| wanted == *model)
+                && (wanted.count.is_none() || wanted.count == count)
+        });
+    if is_wanted {
         Ok(told)
     } else {
         Err(format!(
-            "the inventory says {} × {}, Nomad sees {told}",
-            wanted.count, wanted.model
+            "the inventory says {}, Nomad sees {told}",
+            said(wanted)
         ))
+    }
+}
+
+/// What the inventory says of GPUs, as far as it says something.
+fn said(wanted: &Gpus) -> String {
+    match (wanted.count, wanted.model.as_deref()) {
+        (Some(count), model) => format!("{count} × {}", model.unwrap_or("a GPU")),
+        (None, Some(model)) => format!("some {model}"),
+        (None, None) => "GPUs of one model".to_owned(),
     }
 }
 
@@ -117,7 +134,7 @@ impl Verifier<'_> {
         stub: &nomad::NodeStub,
         id: &str,
     ) -> Answer {
-        let model = host.gpus.as_ref().map_or("", |gpus| gpus.model.as_str());
+        let model = host.gpus.as_ref().and_then(|gpus| gpus.model.as_deref());
         let job = jobs::gpu(id, &stub.id, model, &self.plan.services.probe_image);
         nomad
             .ask(&nomad::register_job("default", &job))
@@ -130,7 +147,7 @@ impl Verifier<'_> {
                 .first()
                 .map(|first| first.client_status.as_str())
             {
-                Some("complete") => Ok(format!("it ran on an {model}")),
+                Some("complete") => Ok(format!("it ran on a GPU ({})", model.unwrap_or("any"))),
                 Some(status) => Err(format!("it is {status}: {}", last_event(&allocations))),
                 None => Err(super::probe::not_placed(nomad, id, "default")),
             }
@@ -154,8 +171,8 @@ mod tests {
     #[test]
     fn what_nomad_sees_is_what_the_inventory_says_or_is_told() {
         let wanted = Gpus {
-            model: "A100".to_owned(),
-            count: 2,
+            model: Some("A100".to_owned()),
+            count: Some(2),
         };
         let cases: [(&[Gpu], Answer); 5] = [
             (&[gpu("A100", true), gpu("A100", true)], Ok("2 × A100".to_owned())),
@@ -181,6 +198,34 @@ mod tests {
         ];
         for (found, expected) in cases {
             assert_eq!(judge(found, &wanted), expected);
+        }
+    }
+
+    #[test]
+    fn what_the_inventory_does_not_say_is_not_compared() {
+        let wanted = |model: Option<&str>, count| Gpus {
+            model: model.map(str::to_owned),
+            count,
+        };
+        let two = [gpu("A100", true), gpu("A100", true)];
+        let both = [gpu("A100", true), gpu("T4", true)];
+        let cases: [(&[Gpu], Gpus, Option<&str>); 6] = [
+            (&two, wanted(None, None), None),
+            (&two, wanted(None, Some(2)), None),
+            (&two, wanted(Some("A100"), None), None),
+            (&two, wanted(None, Some(3)), Some("3 × a GPU")),
+            (&two, wanted(Some("T4"), None), Some("some T4")),
+            (&both, wanted(None, None), Some("GPUs of one model")),
+        ];
+        for (found, wanted, told) in cases {
+            let answer = judge(found, &wanted).err();
+            let expected = told.map(|told| format!("the inventory says {told}, Nomad sees"));
+            assert_eq!(answer.is_some(), expected.is_some(), "{answer:?}");
+            assert!(
+                answer
+                    .unwrap_or_default()
+                    .starts_with(&expected.unwrap_or_default())
+            );
         }
     }
 }

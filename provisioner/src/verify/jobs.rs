@@ -5,32 +5,29 @@ use serde_json::{Value, json};
 
 /// A job pinned to one node, which prints a word and ends.
 pub(super) fn probe(id: &str, node_id: &str, image: &str) -> Value {
-    json!({
-        "ID": id,
-        "Name": id,
-        "Type": "batch",
-        "Priority": 90,
-        "Datacenters": ["*"],
-        "Constraints": [{ "LTarget": "${node.unique.id}", "RTarget": node_id, "Operand": "=" }],
-        "TaskGroups": [{
-            "Name": "probe",
-            "Count": 1,
-            "RestartPolicy": { "Attempts": 0, "Mode": "fail" },
-            "ReschedulePolicy": { "Attempts": 0, "Unlimited": false },
-            "EphemeralDisk": { "SizeMB": 10 },
-            "Tasks": [{
-                "Name": "probe",
-                "Driver": "docker",
-                "Config": { "image": image, "command": "/bin/sh", "args": ["-c", "echo atoll"] },
-                "LogConfig": { "MaxFiles": 1, "MaxFileSizeMB": 1 },
-                "Resources": { "CPU": 20, "MemoryMB": 16 },
-            }],
-        }],
-    })
+    pinned(id, node_id, "probe", image, "echo atoll", &json!([]))
 }
 
-/// A job pinned to one node, which gets a GPU of that model and ends well if it was told which.
-pub(super) fn gpu(id: &str, node_id: &str, model: &str, image: &str) -> Value {
+/// A job pinned to one node, which gets a GPU and ends well if it was told which one. The GPU is
+/// of that model, where one is named.
+pub(super) fn gpu(id: &str, node_id: &str, model: Option<&str>, image: &str) -> Value {
+    let told = "case $NVIDIA_VISIBLE_DEVICES in GPU-* | MIG-*) ;; *) exit 1 ;; esac";
+    let of_model = model
+        .map(|model| json!({ "LTarget": "${device.model}", "RTarget": model, "Operand": "=" }));
+    let constraints: Vec<Value> = of_model.into_iter().collect();
+    let devices = json!([{ "Name": "nvidia/gpu", "Count": 1, "Constraints": constraints }]);
+    pinned(id, node_id, "gpu", image, told, &devices)
+}
+
+/// A small batch job on one node, which is tried once.
+fn pinned(
+    id: &str,
+    node_id: &str,
+    name: &str,
+    image: &str,
+    script: &str,
+    devices: &Value,
+) -> Value {
     json!({
         "ID": id,
         "Name": id,
@@ -39,29 +36,17 @@ pub(super) fn gpu(id: &str, node_id: &str, model: &str, image: &str) -> Value {
         "Datacenters": ["*"],
         "Constraints": [{ "LTarget": "${node.unique.id}", "RTarget": node_id, "Operand": "=" }],
         "TaskGroups": [{
-            "Name": "gpu",
+            "Name": name,
             "Count": 1,
             "RestartPolicy": { "Attempts": 0, "Mode": "fail" },
             "ReschedulePolicy": { "Attempts": 0, "Unlimited": false },
             "EphemeralDisk": { "SizeMB": 10 },
             "Tasks": [{
-                "Name": "gpu",
+                "Name": name,
                 "Driver": "docker",
-                "Config": {
-                    "image": image,
-                    "command": "/bin/sh",
-                    "args": ["-c", "case $NVIDIA_VISIBLE_DEVICES in GPU-* | MIG-*) ;; *) exit 1 ;; esac"],
-                },
+                "Config": { "image": image, "command": "/bin/sh", "args": ["-c", script] },
                 "LogConfig": { "MaxFiles": 1, "MaxFileSizeMB": 1 },
-                "Resources": {
-                    "CPU": 20,
-                    "MemoryMB": 16,
-                    "Devices": [{
-                        "Name": "nvidia/gpu",
-                        "Count": 1,
-                        "Constraints": [{ "LTarget": "${device.model}", "RTarget": model, "Operand": "=" }],
-                    }],
-                },
+                "Resources": { "CPU": 20, "MemoryMB": 16, "Devices": devices },
             }],
         }],
     })
