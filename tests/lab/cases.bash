@@ -179,6 +179,16 @@ drift() {
 	expect 0 "$ATOLL" plan "$SITE"
 }
 
+# A unit that stops starting at boot, and systemd was not told: what it remembers is older than the disk.
+enabled_behind() {
+	on h3 'sudo rm /etc/systemd/system/multi-user.target.wants/nomad.service; sudo systemctl daemon-reload'
+	expect 1 "$ATOLL" plan "$SITE"
+	said 'enable nomad'
+	expect 0 "$ATOLL" apply "$SITE" --yes
+	on h3 'test -e /etc/systemd/system/multi-user.target.wants/nomad.service' || wrong "nomad does not start at boot"
+	expect 0 "$ATOLL" plan "$SITE"
+}
+
 verified() {
 	expect 0 "$ATOLL" verify "$SITE"
 	said '^ok +route +example.example-one: https://'

@@ -139,9 +139,11 @@ metered_short() {
 	job short-exec exec 'sleep 0.05'
 	wait_ended short-exec
 	judge short-exec --cpu-us $(($(counter nomad) - before))
-	job short-raw raw_exec 'sleep 0.05'
+	# Where processes are counted one by one, one may be gone before anybody could look:
+	# then its bound holds the truth, and it is marked.
+	job short-raw raw_exec 'sleep 0.05; times >/tmp/short-raw.times'
 	wait_ended short-raw
-	judge short-raw
+	judge short-raw --cpu-us "$(on h4 'cat /tmp/short-raw.times' | times_us)" --allow gap
 }
 
 # The agent's wall clock is moved so that a month ends in 12 seconds, by its own setting.
