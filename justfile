@@ -25,6 +25,10 @@ bench:
 footprint:
     tests/lab/bench/agent
 
+# The tables of options, out of the products themselves.
+options:
+    tests/lab/tools/options/update
+
 # Known vulnerabilities, on machines that reach the database.
 advisories:
     cargo deny check advisories
