@@ -4,8 +4,8 @@
 //! inventory → plan → render → apply → verify
 //! ```
 //!
-//! Beside them: `host` is the only door to a machine, `pki` and `secrets` hold
-//! what the operator must not lose, `artifacts` what hosts are given, `progress`
+//! Beside them: `versions` knows what the products' versions read, `host` is the
+//! only door to a machine, `pki` and `secrets` hold what the operator must not lose, `artifacts` what hosts are given, `progress`
 //! what people see, and `command` strings the stages together.
 
 pub mod apply;
@@ -20,3 +20,4 @@ pub mod progress;
 pub mod render;
 pub mod secrets;
 pub mod verify;
+pub mod versions;

@@ -7,7 +7,8 @@ use crate::walls;
 /// Each room, and the rooms it may name. A room may always name itself.
 const MAY_USE: walls::Table = &[
     ("inventory", &[]),
-    ("plan", &["inventory"]),
+    ("versions", &[]),
+    ("plan", &["inventory", "versions"]),
     ("render", &["plan"]),
     ("artifacts", &[]),
     ("host", &["plan"]),

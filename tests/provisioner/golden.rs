@@ -10,7 +10,7 @@ use provisioner::inventory::{self, Inventory};
 use provisioner::plan::plan;
 use provisioner::render::{Overrides, fill, render, tree};
 
-pub(crate) use facts::evaluated;
+pub(crate) use facts::{evaluated, without_quoted_keys};
 
 use facts::{Facts, facts};
 

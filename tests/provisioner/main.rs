@@ -9,6 +9,7 @@
 mod direction;
 mod golden;
 mod inventory;
+mod options;
 mod pki;
 mod render;
 mod secrets;

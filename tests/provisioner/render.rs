@@ -14,9 +14,11 @@ use provisioner::render::{Overrides, fill, render, tree};
 
 use crate::golden::{name, samples};
 
+pub(crate) use accepted::{hosts_are_accepted, program, run};
+
 /// The samples, with everything that they lack: a second gateway, a host which is server and
 /// client, addresses which differ inside and outside, a host without any Nomad agent.
-fn varied() -> Inventory {
+pub(crate) fn varied() -> Inventory {
     let mut inventory = samples();
     let ifca = inventory.sites.get_mut(&name("ifca-ai4eosc")).unwrap();
     for (index, host) in ifca.hosts.values_mut().enumerate() {

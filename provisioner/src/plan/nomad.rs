@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use crate::inventory::{Host, Introduction, Kind, Role};
+use crate::versions::{Options, Product};
 
 use super::consul::local_and;
 use super::file::AgentFiles;
@@ -16,9 +17,6 @@ use super::{
 
 /// The account and group of a server; a client needs root.
 const NOMAD: &str = "nomad";
-
-/// Since this version servers know `client_introduction`; an older one would not start with it.
-const INTRODUCTION_SINCE: [u32; 2] = [1, 11];
 
 /// Adds the Nomad agent to a host.
 pub(super) fn add(plan: &mut HostPlan, place: &Place<'_>, host: &Host) {
@@ -137,8 +135,8 @@ fn config(place: &Place<'_>, host: &Host, agents: Agents) -> Template {
 
 fn server(place: &Place<'_>) -> Template {
     let federation = &place.inventory.federation;
-    let introduces =
-        federation.versions.nomad.numbers().as_slice() >= INTRODUCTION_SINCE.as_slice();
+    let options = Options::closest(Product::Nomad, &federation.versions.nomad);
+    let introduces = options.knows(&["server", "client_introduction", "enforcement"]);
     let enforcement = match federation.introduction {
         Introduction::Strict => "strict",
         Introduction::Warn => "warn",

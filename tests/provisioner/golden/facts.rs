@@ -53,7 +53,7 @@ fn note(facts: &mut Facts, path: &str, value: &Value) {
 }
 
 /// Agent files are HCL 1, where a key within a block may stand in quotes.
-fn without_quoted_keys(text: &str) -> String {
+pub(crate) fn without_quoted_keys(text: &str) -> String {
     let line = |line: &str| match line
         .trim_start()
         .strip_prefix('"')

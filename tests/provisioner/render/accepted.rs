@@ -22,7 +22,7 @@ use super::varied;
 use crate::golden::samples;
 
 /// Finds a program, or says that a test is skipped for the lack of it.
-fn program(test: &str, name: &str) -> Option<PathBuf> {
+pub(crate) fn program(test: &str, name: &str) -> Option<PathBuf> {
     let chosen = env::var_os(format!("ATOLL_{}", name.to_uppercase())).map(PathBuf::from);
     let path = env::var_os("PATH").unwrap_or_default();
     let lab = env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache/atoll-lab/bin"));
@@ -73,7 +73,7 @@ fn copy_to(folder: &Path, (plan, rendered): &(Plan, Rendered), node: &str, under
 }
 
 /// Runs a program with nothing of ours in its environment: whether it succeeded, and all it said.
-fn run(program: &Path, arguments: &[&str]) -> (bool, String) {
+pub(crate) fn run(program: &Path, arguments: &[&str]) -> (bool, String) {
     let output = Command::new(program)
         .args(arguments)
         .env_clear()
@@ -89,22 +89,34 @@ fn run(program: &Path, arguments: &[&str]) -> (bool, String) {
 }
 
 /// Has a validator look at the files of every host, and at a damaged copy of each.
-fn every_host_is_accepted(validator: &Path, arguments: &[&str], under: &str) {
+fn every_host_is_accepted(validator: &[&str], under: &str) {
+    let wrong = [("no_such_key = true".to_owned(), false)];
     for inventory in [samples(), varied()] {
-        let planned = planned(&inventory);
-        for (node, host) in &planned.0.hosts {
-            if !host.files.iter().any(|file| file.path.starts_with(under)) {
-                continue;
-            }
-            let folder = tempfile::tempdir().unwrap();
-            copy_to(folder.path(), &planned, node.as_str(), under);
-            let path = folder.path().to_str().unwrap();
-            let arguments: Vec<_> = arguments.iter().copied().chain([path]).collect();
-            let (accepted, said) = run(validator, &arguments);
-            assert!(accepted, "{node}: {said}");
-            fs::write(folder.path().join("zzz.hcl"), "no_such_key = true\n").unwrap();
-            let (accepted, said) = run(validator, &arguments);
-            assert!(!accepted, "{node}: an unknown key is accepted: {said}");
+        hosts_are_accepted(validator, &inventory, under, &wrong);
+    }
+}
+
+/// Has a validator look at the files of every host of an inventory, and at copies of each with
+/// one more text, which it should accept or not.
+pub(crate) fn hosts_are_accepted(
+    validator: &[&str],
+    inventory: &Inventory,
+    under: &str,
+    with: &[(String, bool)],
+) {
+    let planned = planned(inventory);
+    for (node, host) in &planned.0.hosts {
+        if !host.files.iter().any(|file| file.path.starts_with(under)) {
+            continue;
+        }
+        let folder = tempfile::tempdir().unwrap();
+        copy_to(folder.path(), &planned, node.as_str(), under);
+        for (text, expected) in [(String::new(), true)].iter().chain(with) {
+            fs::write(folder.path().join("zzz.hcl"), format!("{text}\n")).unwrap();
+            let arguments = validator[1..].iter().copied();
+            let arguments: Vec<_> = arguments.chain(folder.path().to_str()).collect();
+            let (accepted, said) = run(Path::new(validator[0]), &arguments);
+            assert_eq!(accepted, *expected, "{node} with `{text}`: {said}");
         }
     }
 }
@@ -112,14 +124,15 @@ fn every_host_is_accepted(validator: &Path, arguments: &[&str], under: &str) {
 #[test]
 fn consul_accepts_the_files_of_every_host() {
     if let Some(consul) = program("consul_accepts_the_files_of_every_host", "consul") {
-        every_host_is_accepted(&consul, &["validate"], "/etc/consul.d/");
+        every_host_is_accepted(&[consul.to_str().unwrap(), "validate"], "/etc/consul.d/");
     }
 }
 
 #[test]
 fn nomad_accepts_the_files_of_every_host() {
     if let Some(nomad) = program("nomad_accepts_the_files_of_every_host", "nomad") {
-        every_host_is_accepted(&nomad, &["config", "validate"], "/etc/nomad.d/");
+        let nomad = nomad.to_str().unwrap();
+        every_host_is_accepted(&[nomad, "config", "validate"], "/etc/nomad.d/");
     }
 }
 
