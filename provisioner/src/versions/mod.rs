@@ -1,9 +1,11 @@
-//! What is known of the products' versions: which options a line reads.
+//! What is known of the products' versions: which options a line reads, and which step leads
+//! from one version to another.
 //!
 //! A *line* is what a product promises to keep alike: 1.22 of Consul 1.22.3, 28 of Docker 28.5.1.
 //! Versions are compared as numbers, never as text.
 
 mod options;
+mod steps;
 mod tables;
 
 use std::fmt;
@@ -11,6 +13,7 @@ use std::fmt;
 use federation::names::Version;
 
 pub use options::{Options, UnknownLine};
+pub use steps::{Reason, Refusal, reachable};
 
 /// A product whose versions differ in what they read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
