@@ -29,6 +29,10 @@ footprint:
 options:
     tests/lab/tools/options/update
 
+# What is rendered for the lines before, judged by their own programs. For the night.
+older:
+    tests/lab/tools/older
+
 # Known vulnerabilities, on machines that reach the database.
 advisories:
     cargo deny check advisories

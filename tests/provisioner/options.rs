@@ -1,5 +1,7 @@
 //! No file has an option that its product does not know: for every pair of versions, by the
 //! tables; and the tables say what the products themselves say.
+//!
+//! `tests/lab/tools/older` has the tests of real programs ask those of the lines before.
 
 use std::collections::BTreeSet;
 use std::fs;
