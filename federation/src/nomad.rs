@@ -116,13 +116,12 @@ pub fn put_policy(policy: &Policy) -> Call<()> {
 }
 
 /// Creates or replaces a namespace.
-pub fn put_namespace(name: &str, description: &str) -> Call<()> {
-    Call::done(Api::Nomad, Method::Post, "/v1/namespace")
-        .with(&json!({ "Name": name, "Description": description }))
+pub fn put_namespace(namespace: &Namespace) -> Call<()> {
+    Call::done(Api::Nomad, Method::Post, "/v1/namespace").with(namespace)
 }
 
 /// A namespace.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Namespace {
     /// Its name.
@@ -130,11 +129,56 @@ pub struct Namespace {
     /// For people.
     #[serde(default)]
     pub description: String,
+    /// What its jobs may use; everything when absent.
+    #[serde(default)]
+    pub capabilities: Option<Capabilities>,
+}
+
+/// What the jobs of a namespace may use.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Capabilities {
+    /// The only drivers of its tasks; all when absent.
+    #[serde(default)]
+    pub enabled_task_drivers: Option<Vec<String>>,
+    /// Drivers that its tasks may not have.
+    #[serde(default)]
+    pub disabled_task_drivers: Option<Vec<String>>,
 }
 
 /// All namespaces that the token may see.
 pub fn namespaces() -> Call<Vec<Namespace>> {
     Call::json(Api::Nomad, Method::Get, "/v1/namespaces")
+}
+
+/// How Nomad places jobs, as far as we have an opinion.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Scheduler {
+    /// `binpack` or `spread`.
+    pub scheduler_algorithm: String,
+    /// Whether `memory_max` of jobs counts.
+    pub memory_oversubscription_enabled: bool,
+}
+
+/// The scheduler's whole configuration, under `SchedulerConfig`.
+pub fn scheduler() -> Call<Value> {
+    Call::json(
+        Api::Nomad,
+        Method::Get,
+        "/v1/operator/scheduler/configuration",
+    )
+}
+
+/// Replaces the scheduler's whole configuration, if nobody has changed it since `index`.
+/// The answer's `Updated` says whether.
+pub fn put_scheduler(configuration: &Value, index: u64) -> Call<Value> {
+    Call::json(
+        Api::Nomad,
+        Method::Put,
+        format!("/v1/operator/scheduler/configuration?cas={index}"),
+    )
+    .with(configuration)
 }
 
 /// Mints a token with which one node may join: a JWT that lives `ttl_seconds`.
@@ -386,4 +430,34 @@ impl AgentSelf {
 /// Asks an agent for itself. Needs `agent:read`.
 pub fn agent_self() -> Call<AgentSelf> {
     Call::json(Api::Nomad, Method::Get, "/v1/agent/self")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a real Nomad answered to what [`put_namespace`] sent: nothing seems to differ.
+    #[test]
+    fn a_namespace_reads_back_as_it_was_written() {
+        let wanted = Namespace {
+            name: "example".to_owned(),
+            description: "d".to_owned(),
+            capabilities: Some(Capabilities {
+                enabled_task_drivers: Some(
+                    ["docker", "exec", "raw_exec"].map(str::to_owned).into(),
+                ),
+                disabled_task_drivers: None,
+            }),
+        };
+        let answer = r#"[
+            {"Capabilities":null,"ConsulConfiguration":null,"CreateIndex":1,"Description":"Default shared namespace",
+             "Meta":null,"ModifyIndex":1,"Name":"default","NodePoolConfiguration":null,"Quota":"","VaultConfiguration":null},
+            {"Capabilities":{"DisabledNetworkModes":null,"DisabledTaskDrivers":null,"EnabledNetworkModes":null,
+             "EnabledTaskDrivers":["docker","exec","raw_exec"]},"ConsulConfiguration":null,"CreateIndex":15,
+             "Description":"d","Meta":null,"ModifyIndex":15,"Name":"example","NodePoolConfiguration":null}
+        ]"#;
+        let there: Vec<Namespace> = serde_json::from_str(answer).unwrap();
+        assert!(there.contains(&wanted), "{there:?}");
+        assert_eq!(there[0].capabilities, None);
+    }
 }

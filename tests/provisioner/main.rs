@@ -7,6 +7,7 @@
 )]
 
 mod direction;
+mod given;
 mod golden;
 mod inventory;
 mod options;

@@ -11,7 +11,7 @@ use provisioner::plan::{Content, Plan, Template, plan};
 use provisioner::render::TEMPLATES;
 use serde_json::Value;
 
-use crate::golden::samples;
+use crate::golden::{fixture, samples};
 
 /// Words of the template language which are no names of values.
 const WORDS: &[&str] = &[
@@ -249,8 +249,9 @@ fn uses(plan: &Plan) -> BTreeMap<&'static str, Vec<Value>> {
             &gateway.dynamic_configuration,
         ]
     });
+    let jobs = services.jobs.iter().map(|job| &job.job);
     let mut uses: BTreeMap<_, Vec<_>> = BTreeMap::new();
-    for template in of_hosts.chain(policies).chain(gateways) {
+    for template in of_hosts.chain(policies).chain(gateways).chain(jobs) {
         uses.entry(template.name())
             .or_default()
             .push(context(template));
@@ -282,8 +283,10 @@ fn asked_with_includes(name: &str) -> BTreeSet<String> {
 
 #[test]
 fn every_template_asks_only_for_what_its_context_has() {
-    let plan = plan(&samples());
-    let uses = uses(&plan);
+    let mut uses = uses(&plan(&samples()));
+    for (name, contexts) in self::uses(&plan(&fixture("two-sites"))) {
+        uses.entry(name).or_default().extend(contexts);
+    }
     let mut missing = Vec::new();
     for (name, contexts) in &uses {
         let asked = asked_with_includes(name);

@@ -2,21 +2,25 @@
 //!
 //! Each step asks first and writes only what differs, so it can be repeated.
 
-use std::collections::BTreeMap;
+mod gateways;
+mod region;
+
 use std::fmt::Write as _;
 
 use federation::{consul, nomad};
 use jiff::Timestamp;
-use serde_json::Value;
 use uuid::Uuid;
 
 use crate::apply::health::{HealthError, Unmet, until};
 use crate::artifacts::digest_of;
 use crate::host::{ApiError, Endpoint, Identity, Session};
-use crate::pki::{self, PkiError, Verdict};
-use crate::plan::{ConsulToken, Gateway, Plan, Secret};
-use crate::render::{Rendered, RenderedGateway};
+use crate::pki::PkiError;
+use crate::plan::{ConsulToken, Plan, Secret};
+use crate::render::Rendered;
 use crate::secrets::Store;
+
+use gateways::run_gateway;
+use region::{namespaces, nomad_policy, register, scheduler};
 
 /// Accessors are derived from the secret's name, so that a token is found again.
 const ACCESSORS: Uuid = Uuid::from_u128(0x8f1d_3c5e_7a90_4b6b_9d35_6a1c_20e4_f7b2);
@@ -53,6 +57,21 @@ pub enum ServicesError {
     /// No host that could be asked was reached.
     #[error("no server was reached that could be asked")]
     NoServer,
+    /// What Traefik needs to get certificates is not there.
+    #[error(
+        "Traefik cannot get certificates: Nomad has no variable {variable} with what the DNS provider \
+         `{provider}` asks for; write it with `nomad var put {variable} NAME=value …`, \
+         NAME as lego's page of the provider has it"
+    )]
+    NoCredentials {
+        /// The provider, as lego names it.
+        provider: String,
+        /// The variable's path.
+        variable: String,
+    },
+    /// Somebody else changed something at the same moment.
+    #[error("cannot set the scheduler's configuration: somebody has just changed it; apply again")]
+    Raced,
     /// What was set could not be noted.
     #[error("cannot note on the first server what was set: {reason}")]
     Note {
@@ -85,10 +104,18 @@ pub struct Services<'a> {
 
 /// A digest of everything that is set through the APIs, to know whether it has changed.
 pub fn services_digest(plan: &Plan, rendered: &Rendered, store: &Store) -> String {
-    let mut text = format!("{:?}\n{:?}\n", plan.services.namespaces, rendered.services);
-    for token in &plan.services.consul_tokens {
+    let services = &plan.services;
+    let mut text = format!(
+        "{:?}\n{:?}\n{:?}\n",
+        services.namespaces, services.scheduler, rendered.services
+    );
+    for token in &services.consul_tokens {
         let value = store.value(&token.secret).unwrap_or_default();
         let _ = writeln!(text, "{token:?} {}", digest_of(value.as_bytes()));
+    }
+    for secret in plan.given() {
+        let value = store.value(&secret).unwrap_or_default();
+        let _ = writeln!(text, "{secret} {}", digest_of(value.as_bytes()));
     }
     digest_of(text.as_bytes())
 }
@@ -238,7 +265,7 @@ impl Services<'_> {
         Ok(introduction.jwt)
     }
 
-    /// Sets Nomad's policies and namespaces, and runs Traefik on every gateway. Says when
+    /// Sets Nomad's namespaces and scheduler, and runs our jobs and Traefik on every gateway. Says when
     /// the first of the gateways' certificates is to be renewed.
     ///
     /// # Errors
@@ -252,18 +279,10 @@ impl Services<'_> {
         let nomad = session
             .nomad(self.identity, Some(token))
             .map_err(doing("speak with Nomad"))?;
-        let there = nomad
-            .ask(&nomad::namespaces())
-            .map_err(doing("list Nomad's namespaces"))?;
-        for (name, description) in &self.plan.services.namespaces {
-            if !there
-                .iter()
-                .any(|other| other.name == name.as_str() && &other.description == description)
-            {
-                nomad
-                    .ask(&nomad::put_namespace(name.as_str(), description))
-                    .map_err(doing(format!("set namespace {name}")))?;
-            }
+        namespaces(&nomad, &self.plan.services.namespaces)?;
+        scheduler(&nomad, &self.plan.services.scheduler)?;
+        for (id, job) in &self.rendered.services.jobs {
+            register(&nomad, id, job)?;
         }
         let mut due = Vec::new();
         for gateway in &self.plan.services.gateways {
@@ -281,103 +300,6 @@ impl Services<'_> {
         }
         Ok(due.into_iter().min())
     }
-
-    /// The variable that the job's templates read: the token and the certificates.
-    fn variable(
-        &self,
-        nomad: &Endpoint,
-        gateway: &Gateway,
-    ) -> Result<Vec<Timestamp>, ServicesError> {
-        let path = gateway.variable.clone();
-        let found = nomad
-            .ask(&nomad::variable(&path))
-            .map_err(doing(format!("read the variable {path}")))?;
-        let old = found.map(|variable| variable.items).unwrap_or_default();
-        let (mut items, mut due) = (BTreeMap::new(), Vec::new());
-        items.insert(
-            "consul_token".to_owned(),
-            self.secret(&gateway.consul_token)?.to_owned(),
-        );
-        for (name, leaf) in &gateway.certificates {
-            let (item, key_item) = (format!("cert_{name}"), format!("key_{name}"));
-            let authority = self
-                .store
-                .authority(leaf.authority)
-                .ok_or(ServicesError::NoAuthority(leaf.authority))?;
-            let kept = old
-                .get(&item)
-                .zip(old.get(&key_item))
-                .filter(|(certificate, _)| {
-                    matches!(
-                        pki::examine(certificate, &authority.certificate_pem, leaf, self.now),
-                        Verdict::Good { .. }
-                    )
-                });
-            let (certificate, key) = if let Some((certificate, key)) = kept {
-                (certificate.clone(), key.clone())
-            } else {
-                let issued = pki::issue(authority, leaf, self.now)?;
-                (issued.certificate_pem, issued.key_pem)
-            };
-            if let Verdict::Good { renew_after } =
-                pki::examine(&certificate, &authority.certificate_pem, leaf, self.now)
-            {
-                due.push(renew_after);
-            }
-            items.insert(item, certificate);
-            items.insert(key_item, key);
-        }
-        if items != old {
-            let variable = nomad::Variable {
-                namespace: "default".to_owned(),
-                path: path.clone(),
-                items,
-            };
-            nomad
-                .ask(&nomad::put_variable(&variable))
-                .map_err(doing(format!("write the variable {path}")))?;
-        }
-        Ok(due)
-    }
-}
-
-/// Registers a gateway's job if it differs, and waits until it runs.
-fn run_gateway(
-    nomad: &Endpoint,
-    gateway: &Gateway,
-    rendered: &RenderedGateway,
-) -> Result<(), ServicesError> {
-    let id = gateway.job_id.as_str();
-    let job: Value = nomad
-        .ask(&nomad::parse_job(&rendered.job))
-        .map_err(doing(format!("parse the job {id}")))?;
-    let planned = nomad
-        .ask(&nomad::plan_job(id, "default", &job))
-        .map_err(doing(format!("plan the job {id}")))?;
-    let changed = planned.diff.is_none_or(|diff| diff.kind != "None");
-    let running = nomad
-        .ask(&nomad::job(id, "default"))
-        .map_err(doing(format!("read the job {id}")))?;
-    if changed || running.is_none_or(|job| job.status == "dead") {
-        nomad
-            .ask(&nomad::register_job("default", &job))
-            .map_err(doing(format!("register the job {id}")))?;
-    }
-    until("Traefik does not run", || {
-        let allocations = nomad.ask(&nomad::allocations(id, "default"))?;
-        let wanted = allocations
-            .iter()
-            .filter(|allocation| allocation.desired_status == "run");
-        let states: Vec<&str> = wanted
-            .map(|allocation| allocation.client_status.as_str())
-            .collect();
-        if states.contains(&"running") {
-            Ok(())
-        } else {
-            Err(Unmet(why_not(&allocations, &states)))
-        }
-    })?;
-    Ok(())
 }
 
 /// Whether Consul's ACLs are ours now; `false` when they are somebody else's.
@@ -413,38 +335,4 @@ fn consul_policy(consul: &Endpoint, name: &str, rules: &str) -> Result<(), Servi
     consul
         .ask(&consul::put_policy(&wanted))
         .map_err(doing(&what))
-}
-
-fn nomad_policy(nomad: &Endpoint, name: &str, rules: &str) -> Result<(), ServicesError> {
-    let what = format!("set Nomad's policy {name}");
-    if nomad
-        .ask(&nomad::policy(name))
-        .map_err(doing(&what))?
-        .is_some_and(|policy| policy.rules == rules)
-    {
-        return Ok(());
-    }
-    let wanted = nomad::Policy {
-        name: name.to_owned(),
-        description: "set by atoll".to_owned(),
-        rules: rules.to_owned(),
-    };
-    nomad.ask(&nomad::put_policy(&wanted)).map_err(doing(&what))
-}
-
-/// What Nomad says of allocations that do not run.
-fn why_not(allocations: &[nomad::Allocation], states: &[&str]) -> String {
-    let events = allocations
-        .iter()
-        .filter_map(|allocation| allocation.task_states.as_ref())
-        .flat_map(BTreeMap::values);
-    let last = events
-        .filter_map(|task| task.events.last())
-        .map(|event| event.display_message.clone())
-        .next_back();
-    match (states, last) {
-        ([], _) => "Nomad has not placed it".to_owned(),
-        (states, Some(last)) => format!("{}: {last}", states.join(", ")),
-        (states, None) => states.join(", "),
-    }
 }

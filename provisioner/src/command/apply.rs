@@ -26,6 +26,7 @@ pub(super) fn run(
     }
     let started = Instant::now();
     let mut prepared = Prepared::new(target)?;
+    prepared.must_have_what_is_given()?;
     let run = prepared.run_name();
     let stop = stop_on_interrupt("stopping after this wave")?;
     let nodes: Vec<NodeName> = prepared.plan.hosts.keys().cloned().collect();

@@ -59,6 +59,26 @@ impl Prepared {
         })
     }
 
+    /// Refuses to begin without what only people can give: no host should be changed for a site
+    /// that cannot be finished.
+    pub(super) fn must_have_what_is_given(&self) -> Result<(), Error> {
+        let given = self.plan.given().into_iter();
+        let missing: Vec<_> = given
+            .filter(|secret| self.store.value(secret).is_none())
+            .map(|secret| secret.to_string())
+            .collect();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        Err(format!(
+            "cannot set up the gateways of sites with `certificates: {{ source: files }}`: \
+             secrets/federation.age lacks {}; put the PEM texts there under these names, \
+             a certificate followed by those of its issuers",
+            missing.join(", ")
+        )
+        .into())
+    }
+
     /// Runs are named by their start, so that they sort.
     pub(super) fn run_name(&self) -> String {
         self.now.strftime("%Y%m%dT%H%M%SZ").to_string()

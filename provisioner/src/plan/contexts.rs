@@ -4,6 +4,7 @@
 //! that walks the templates; a field that no plan fills does not compile.
 
 mod atoll;
+mod cleanup;
 mod consul;
 mod nomad;
 mod traefik;
@@ -17,9 +18,10 @@ use serde::{Serialize, Serializer};
 pub use atoll::{
     AccountingSettings, AccountingUnit, AgentConsulToken, AgentSettings, AgentUnit, SiteOf, VoOf,
 };
+pub use cleanup::ImageCleanupJob;
 pub use consul::{ConsulAcl, ConsulClient, ConsulConfig, ConsulPolicy, ConsulServer, ConsulUnit};
 pub use nomad::{NomadClient, NomadConfig, NomadPolicy, NomadServer, NomadUnit, NomadUser};
-pub use traefik::{TraefikDynamic, TraefikJob, TraefikStatic};
+pub use traefik::{TraefikAcme, TraefikDynamic, TraefikJob, TraefikStatic};
 
 /// A template and the values which it sees. Serialised, it is those values alone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -46,6 +48,7 @@ pub enum Template {
     TraefikJob(TraefikJob),
     TraefikStatic(TraefikStatic),
     TraefikDynamic(TraefikDynamic),
+    ImageCleanupJob(ImageCleanupJob),
 }
 
 impl Template {
@@ -72,6 +75,7 @@ impl Template {
             Self::TraefikJob(_) => "traefik/traefik.nomad.hcl.tera",
             Self::TraefikStatic(_) => "traefik/traefik.toml.tera",
             Self::TraefikDynamic(_) => "traefik/dynamic.toml.tera",
+            Self::ImageCleanupJob(_) => "jobs/image-cleanup.nomad.hcl.tera",
         }
     }
 }

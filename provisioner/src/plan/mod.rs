@@ -14,11 +14,13 @@
 
 mod accounting;
 mod agent;
+mod cleanup;
 mod consul;
 mod contexts;
 mod docker;
 mod file;
 mod gpu;
+mod handouts;
 mod host;
 mod nomad;
 mod peers;
@@ -38,13 +40,18 @@ pub use crate::inventory::Gpus;
 pub use contexts::{
     AccountingSettings, AccountingUnit, Addresses, AgentConsulToken, AgentSettings, AgentUnit,
     ConsulAcl, ConsulClient, ConsulConfig, ConsulPolicy, ConsulServer, ConsulUnit, DockerDaemon,
-    NomadClient, NomadConfig, NomadPolicy, NomadServer, NomadUnit, NomadUser, SiteOf, Template,
-    TraefikDynamic, TraefikJob, TraefikStatic, VoOf,
+    ImageCleanupJob, NomadClient, NomadConfig, NomadPolicy, NomadServer, NomadUnit, NomadUser,
+    SiteOf, Template, TraefikAcme, TraefikDynamic, TraefikJob, TraefikStatic, VoOf,
 };
 pub use file::{Access, Authority, Content, Leaf, OnChange, PlannedFile, Service, Wave};
+pub use handouts::{
+    Datacenter, Datacenters, Firewall, Group, GroupAddresses, Handouts, Opening, Protocol, Record,
+    SiteFirewall, Unlisted, Zone,
+};
 pub use host::{Account, Agents, Directory, HostPlan, Login, Package, Program, Unit};
 pub use secret::{Secret, SecretKind};
-pub use services::{ConsulToken, Gateway, Services};
+pub use services::{ConsulToken, FederationJob, Gateway, Services};
+pub use traefik::{Given, Wildcards};
 
 /// What every host and the federation should have.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,11 +64,13 @@ pub struct Plan {
     pub hosts: BTreeMap<NodeName, HostPlan>,
     /// What is reached through the APIs of Consul and Nomad rather than on a host.
     pub services: Services,
+    /// What people outside of Atoll are given.
+    pub handouts: Handouts,
 }
 
 impl Plan {
-    /// Every secret that the federation needs, by name: what its texts name, and what its
-    /// bootstraps make.
+    /// Every secret that Atoll makes, by name: what the federation's texts name, and what its
+    /// bootstraps need.
     pub fn secrets(&self) -> BTreeSet<Secret> {
         let shared = [
             Secret::ConsulGossipKey,
@@ -76,6 +85,14 @@ impl Plan {
             .map(|token| token.secret.clone());
         shared.into_iter().chain(tokens).collect()
     }
+
+    /// What only people can give, by name: certificates that others have signed.
+    pub fn given(&self) -> BTreeSet<Secret> {
+        let gateways = self.services.gateways.iter();
+        gateways
+            .flat_map(|gateway| gateway.certificates.given())
+            .collect()
+    }
 }
 
 /// Plans a whole inventory. A checked inventory always has a plan.
@@ -83,14 +100,18 @@ pub fn plan(inventory: &Inventory) -> Plan {
     let federation_peers = peers::FederationPeers::of(inventory);
     let hosts = inventory.sites.values().flat_map(|site| {
         let place = peers::Place::new(inventory, &federation_peers, site);
-        site.hosts
-            .iter()
-            .map(move |(name, host)| (host.node.clone(), host::host_plan(&place, name, host)))
+        site.hosts.iter().map(move |(name, host)| {
+            let mut plan = host::host_plan(&place, name, host);
+            // Many thousand plans wait together: what each reserved and did not use adds up.
+            plan.files.shrink_to_fit();
+            (host.node.clone(), plan)
+        })
     });
     Plan {
         region: inventory.federation.name.clone(),
         primary: inventory.federation.primary.clone(),
         hosts: hosts.collect(),
         services: services::services(inventory),
+        handouts: handouts::handouts(inventory),
     }
 }

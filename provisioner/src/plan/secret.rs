@@ -31,6 +31,10 @@ pub enum Secret {
     ConsulNomadToken(NodeName),
     /// Token with which a node's `atoll-agent` registers its capacity.
     ConsulCapacityToken(NodeName),
+    /// A wildcard certificate for the gateways of a datacenter, by the name of its item.
+    GatewayCertificate(DatacenterName, String),
+    /// The private key of such a certificate.
+    GatewayKey(DatacenterName, String),
 }
 
 /// The form of a secret.
@@ -40,6 +44,8 @@ pub enum SecretKind {
     Uuid,
     /// 32 random bytes in base64: gossip keys.
     Key32,
+    /// PEM that others have made: it is given, and never made here.
+    Given,
 }
 
 impl Secret {
@@ -47,6 +53,7 @@ impl Secret {
     pub fn kind(&self) -> SecretKind {
         match self {
             Self::ConsulGossipKey | Self::NomadGossipKey => SecretKind::Key32,
+            Self::GatewayCertificate(..) | Self::GatewayKey(..) => SecretKind::Given,
             _ => SecretKind::Uuid,
         }
     }
@@ -72,6 +79,10 @@ impl fmt::Display for Secret {
             Self::ConsulAgentToken(node) => write!(f, "node/{node}/consul/agent-token"),
             Self::ConsulNomadToken(node) => write!(f, "node/{node}/consul/nomad-token"),
             Self::ConsulCapacityToken(node) => write!(f, "node/{node}/consul/capacity-token"),
+            Self::GatewayCertificate(dc, name) => {
+                write!(f, "datacenter/{dc}/traefik/{name}/certificate")
+            }
+            Self::GatewayKey(dc, name) => write!(f, "datacenter/{dc}/traefik/{name}/key"),
         }
     }
 }

@@ -4,10 +4,13 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use federation::names::{DatacenterName, DomainName, NamespaceName, NodeName};
+use federation::nomad;
 
 use crate::inventory::Inventory;
 
-use super::{ConsulPolicy, Leaf, NomadPolicy, NomadUser, Secret, Template, tokens, traefik};
+use super::{
+    ConsulPolicy, NomadPolicy, NomadUser, Secret, Template, Wildcards, cleanup, tokens, traefik,
+};
 
 /// What is reached through the APIs of Consul and Nomad.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,14 +21,27 @@ pub struct Services {
     pub consul_tokens: Vec<ConsulToken>,
     /// Nomad ACL policies by name.
     pub nomad_policies: BTreeMap<&'static str, Template>,
-    /// Nomad namespaces and what they are for.
-    pub namespaces: BTreeMap<NamespaceName, String>,
+    /// Nomad namespaces, by name.
+    pub namespaces: Vec<nomad::Namespace>,
+    /// How Nomad places jobs.
+    pub scheduler: nomad::Scheduler,
     /// The parent domain of each namespace's user URLs.
     pub domains: BTreeMap<NamespaceName, DomainName>,
     /// The image of the jobs that `verify` starts.
     pub probe_image: String,
     /// One Traefik a gateway.
     pub gateways: Vec<Gateway>,
+    /// Jobs on nodes of all sites.
+    pub jobs: Vec<FederationJob>,
+}
+
+/// A job of Atoll's own on nodes of all sites, in the namespace `default`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FederationJob {
+    /// The Nomad job's ID.
+    pub id: &'static str,
+    /// The job.
+    pub job: Template,
 }
 
 /// A Consul token with an ID of our choice.
@@ -60,9 +76,8 @@ pub struct Gateway {
     pub dynamic_configuration: Template,
     /// Path of the Nomad variable which the task may read: `nomad/jobs/<job id>`.
     pub variable: String,
-    /// Wildcard certificates by name: `ai4eosc` for the items `cert_ai4eosc` and `key_ai4eosc`.
-    /// The first one also answers unknown names.
-    pub certificates: BTreeMap<String, Leaf>,
+    /// Its certificates.
+    pub certificates: Wildcards,
     /// The Consul token which Traefik reads the catalog with.
     pub consul_token: Secret,
 }
@@ -76,6 +91,11 @@ pub(super) fn services(inventory: &Inventory) -> Services {
         consul_tokens: tokens::consul_tokens(inventory),
         nomad_policies: nomad.into(),
         namespaces: namespaces(inventory),
+        scheduler: nomad::Scheduler {
+            scheduler_algorithm: "binpack".to_owned(),
+            // Users' jobs say memory_max, which counts for nothing without.
+            memory_oversubscription_enabled: true,
+        },
         domains: inventory
             .federation
             .vos
@@ -88,6 +108,7 @@ pub(super) fn services(inventory: &Inventory) -> Services {
             .values()
             .flat_map(|site| traefik::gateways(inventory, site))
             .collect(),
+        jobs: cleanup::job(inventory).into_iter().collect(),
     }
 }
 
@@ -101,15 +122,22 @@ fn nomad_policy(inventory: &Inventory, user: NomadUser) -> Template {
     Template::NomadPolicy(NomadPolicy { user, namespaces })
 }
 
+/// The drivers of users' jobs. With `raw_exec` the platform clears up their storage.
+const DRIVERS: [&str; 3] = ["docker", "exec", "raw_exec"];
+
 /// Several VOs may share a namespace: then it is described by all of them.
-fn namespaces(inventory: &Inventory) -> BTreeMap<NamespaceName, String> {
-    let mut namespaces: BTreeMap<NamespaceName, String> = BTreeMap::new();
+fn namespaces(inventory: &Inventory) -> Vec<nomad::Namespace> {
+    let mut vos: BTreeMap<&NamespaceName, Vec<&str>> = BTreeMap::new();
     for (name, vo) in &inventory.federation.vos {
-        let description = namespaces.entry(vo.namespace.clone()).or_default();
-        if !description.is_empty() {
-            description.push_str(", ");
-        }
-        description.push_str(name.as_str());
+        vos.entry(&vo.namespace).or_default().push(name.as_str());
     }
-    namespaces
+    let namespace = |(name, vos): (&NamespaceName, Vec<&str>)| nomad::Namespace {
+        name: name.to_string(),
+        description: vos.join(", "),
+        capabilities: Some(nomad::Capabilities {
+            enabled_task_drivers: Some(DRIVERS.map(str::to_owned).into()),
+            disabled_task_drivers: None,
+        }),
+    };
+    vos.into_iter().map(namespace).collect()
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
 
 /// Lists what a former rendering wrote, one path a line; by it a folder is known as ours.
 const LIST: &str = ".atoll-rendered";
@@ -43,7 +44,7 @@ pub enum WriteError {
 ///
 /// # Errors
 /// When the folder holds files and no former rendering, or the system refuses.
-pub fn write(tree: &BTreeMap<PathBuf, String>, folder: &Path) -> Result<(), WriteError> {
+pub fn write(tree: &BTreeMap<PathBuf, Arc<str>>, folder: &Path) -> Result<(), WriteError> {
     let before = former(folder)?;
     let after: BTreeSet<PathBuf> = tree.keys().cloned().collect();
     fs::create_dir_all(folder).map_err(at(folder))?;

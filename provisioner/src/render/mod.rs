@@ -12,11 +12,13 @@
 
 mod filters;
 mod folder;
+mod handouts;
 mod placeholder;
 mod templates;
 mod tree;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
 
 use federation::names::NodeName;
 
@@ -59,8 +61,8 @@ pub struct RenderedFile {
 /// The bytes of a file, as far as they are known before an apply.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Body {
-    /// A text with placeholders for its secrets.
-    Text(String),
+    /// A text with placeholders for its secrets. Hosts that are given the same share it.
+    Text(Arc<str>),
     /// The certificate of an authority.
     Authority(Authority),
     /// A certificate to be issued.
@@ -80,6 +82,8 @@ pub struct RenderedServices {
     pub nomad_policies: BTreeMap<&'static str, String>,
     /// One Traefik a gateway.
     pub gateways: Vec<RenderedGateway>,
+    /// Other jobs as HCL, by ID.
+    pub jobs: BTreeMap<&'static str, String>,
 }
 
 /// Traefik on one gateway.
@@ -103,28 +107,48 @@ pub struct RenderedGateway {
 /// When a template is no template, or asks for what its context lacks.
 pub fn render(plan: &Plan, own: &Overrides) -> Result<Rendered, RenderError> {
     let engine = Engine::new(own)?;
-    let hosts = plan.hosts.iter().map(|(node, host)| {
-        let files: Result<_, _> = host
-            .files
-            .iter()
-            .map(|file| rendered(&engine, file))
-            .collect();
-        Ok((node.clone(), files?))
-    });
+    let mut shared = Shared::default();
+    let mut hosts = BTreeMap::new();
+    for (node, host) in &plan.hosts {
+        let mut files = Vec::with_capacity(host.files.len());
+        for file in &host.files {
+            files.push(rendered(&engine, &mut shared, file)?);
+        }
+        hosts.insert(node.clone(), files);
+    }
     Ok(Rendered {
-        hosts: hosts.collect::<Result<_, _>>()?,
+        hosts,
         services: services(&engine, &plan.services)?,
     })
 }
 
-fn rendered(engine: &Engine, file: &PlannedFile) -> Result<RenderedFile, RenderError> {
+/// The texts that hosts have been given so far, each once: most are the same on many hosts.
+#[derive(Default)]
+struct Shared(HashSet<Arc<str>>);
+
+impl Shared {
+    fn text(&mut self, text: String) -> Arc<str> {
+        if let Some(known) = self.0.get(text.as_str()) {
+            return Arc::clone(known);
+        }
+        let text: Arc<str> = text.into();
+        self.0.insert(Arc::clone(&text));
+        text
+    }
+}
+
+fn rendered(
+    engine: &Engine,
+    shared: &mut Shared,
+    file: &PlannedFile,
+) -> Result<RenderedFile, RenderError> {
     Ok(RenderedFile {
         path: file.path.clone(),
         access: file.access,
         wave: file.wave,
         on_change: file.on_change,
         body: match &file.content {
-            Content::Template(template) => Body::Text(engine.text(template)?),
+            Content::Template(template) => Body::Text(shared.text(engine.text(template)?)),
             Content::Authority(authority) => Body::Authority(*authority),
             Content::Certificate(leaf) => Body::Certificate(leaf.clone()),
             Content::PrivateKey(leaf) => Body::PrivateKey(leaf.clone()),
@@ -148,6 +172,11 @@ fn services(engine: &Engine, services: &Services) -> Result<RenderedServices, Re
             .iter()
             .map(|gateway| rendered_gateway(engine, gateway))
             .collect::<Result<_, _>>()?,
+        jobs: services
+            .jobs
+            .iter()
+            .map(|job| Ok((job.id, engine.text(&job.job)?)))
+            .collect::<Result<_, RenderError>>()?,
     })
 }
 

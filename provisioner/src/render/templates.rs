@@ -34,6 +34,7 @@ pub const TEMPLATES: &[(&str, &str)] = &[
     embedded!("consul/policies/traefik-read.hcl.tera"),
     embedded!("consul/server.hcl.tera"),
     embedded!("docker/daemon.json.tera"),
+    embedded!("jobs/image-cleanup.nomad.hcl.tera"),
     embedded!("nomad/client.hcl.tera"),
     embedded!("nomad/nomad.hcl.tera"),
     embedded!("nomad/policies/accounting.hcl.tera"),
@@ -170,10 +171,7 @@ impl Engine {
         let name = template.name();
         let context = Context::from_serialize(template).map_err(|error| located(name, error))?;
         let rendered = self.0.render(name, &context);
-        let mut text = rendered.map_err(|error| located(name, error))?;
-        // Many thousand texts wait together: what each reserved and did not use adds up.
-        text.shrink_to_fit();
-        Ok(text)
+        rendered.map_err(|error| located(name, error))
     }
 }
 

@@ -2,31 +2,40 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use crate::plan::{Authority, Leaf, OnChange, Plan, Wave};
 
-use super::{Body, Rendered, RenderedFile, RenderedGateway};
+use super::{Body, Rendered, RenderedFile, RenderedGateway, handouts};
 
-/// All texts by path: `<node>/<path on the host>`, `<node>/manifest.json`, and what concerns no
-/// single host under `federation/`.
+/// All texts by path: those of each host, and what concerns no single host under `federation/`.
+///
+/// Plan and rendering are used up, because together they take as much memory as what is made of
+/// them.
+pub fn tree(plan: Plan, rendered: Rendered) -> BTreeMap<PathBuf, Arc<str>> {
+    let federation = federation(&plan, &rendered).into_iter();
+    drop(plan);
+    let mut tree = hosts_tree(rendered);
+    tree.extend(federation.map(|(path, text)| (path, text.into())));
+    tree
+}
+
+/// The texts of hosts by path: `<node>/<path on the host>` and `<node>/manifest.json`.
 ///
 /// A certificate has no text before it is issued: it stands in the manifest only.
-pub fn tree(plan: &Plan, rendered: &Rendered) -> BTreeMap<PathBuf, String> {
+fn hosts_tree(rendered: Rendered) -> BTreeMap<PathBuf, Arc<str>> {
     let mut tree = BTreeMap::new();
-    for (node, files) in &rendered.hosts {
+    for (node, files) in rendered.hosts {
         let folder = PathBuf::from(node.as_str());
-        tree.insert(folder.join("manifest.json"), manifest(files));
-        tree.extend(files.iter().filter_map(|file| match &file.body {
-            Body::Text(text) => {
-                Some((folder.join(file.path.trim_start_matches('/')), text.clone()))
-            }
+        tree.insert(folder.join("manifest.json"), manifest(&files).into());
+        tree.extend(files.into_iter().filter_map(|file| match file.body {
+            Body::Text(text) => Some((folder.join(file.path.trim_start_matches('/')), text)),
             _ => None,
         }));
     }
-    tree.extend(federation(plan, rendered));
     tree
 }
 
@@ -46,10 +55,17 @@ fn federation(plan: &Plan, rendered: &Rendered) -> Vec<(PathBuf, String)> {
         let folder = folder.join("gateways").join(&gateway.job_id);
         texts(gateway).map(|(name, text)| (folder.join(name), text.to_owned()))
     }));
-    files.push((
-        folder.join("namespaces.json"),
-        pretty(&plan.services.namespaces),
-    ));
+    files.extend(services.jobs.iter().map(|(id, text)| {
+        let name = format!("{id}.nomad.hcl");
+        (folder.join("jobs").join(name), text.clone())
+    }));
+    let bodies = [
+        ("namespaces.json", pretty(&plan.services.namespaces)),
+        ("scheduler.json", pretty(&plan.services.scheduler)),
+    ];
+    files.extend(bodies.map(|(name, text)| (folder.join(name), text)));
+    let handouts = handouts::texts(&plan.handouts);
+    files.extend(handouts.map(|(path, text)| (folder.join(path), text)));
     files
 }
 
@@ -95,9 +111,13 @@ enum Issued<'a> {
     NomadToken(&'static str),
 }
 
+/// A JSON list with a file a line, as people compare them.
 fn manifest(files: &[RenderedFile]) -> String {
-    let entries: Vec<_> = files.iter().map(Entry::of).collect();
-    pretty(&entries)
+    let lines: Vec<_> = files
+        .iter()
+        .map(|file| serde_json::to_string(&Entry::of(file)).unwrap_or_default())
+        .collect();
+    format!("[\n{}\n]\n", lines.join(",\n"))
 }
 
 impl<'a> Entry<'a> {
@@ -110,7 +130,9 @@ impl<'a> Entry<'a> {
             wave: file.wave,
             on_change: file.on_change,
             content: match &file.body {
-                Body::Text(text) => Content::Sha256(format!("{:x}", Sha256::digest(text))),
+                Body::Text(text) => {
+                    Content::Sha256(format!("{:x}", Sha256::digest(text.as_bytes())))
+                }
                 Body::Authority(authority) => Content::IssuedAtApply(Issued::Authority(*authority)),
                 Body::Certificate(leaf) => Content::IssuedAtApply(Issued::Certificate(leaf)),
                 Body::PrivateKey(leaf) => Content::IssuedAtApply(Issued::PrivateKeyOf(leaf)),
@@ -121,7 +143,7 @@ impl<'a> Entry<'a> {
 }
 
 /// JSON for a reader. What is written here has text keys and no number that JSON lacks.
-fn pretty(value: &impl Serialize) -> String {
+pub(super) fn pretty(value: &impl Serialize) -> String {
     let mut text = serde_json::to_string_pretty(value).unwrap_or_default();
     text.push('\n');
     text

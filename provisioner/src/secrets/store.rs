@@ -81,12 +81,16 @@ impl Store {
         self.contents.secrets.get(name).map(String::as_str)
     }
 
-    /// Gives every secret a value, at random where it has none, and returns those.
+    /// Gives every secret a value, at random where it has none, and returns those. What only
+    /// people can give stays as it is.
     pub fn ensure(&mut self, secrets: &[Secret]) -> Vec<Secret> {
         let mut made = Vec::new();
         for secret in secrets {
-            if self.value(secret).is_none() {
-                self.set(secret, &new_value(secret.kind()));
+            if self.value(secret).is_some() {
+                continue;
+            }
+            if let Some(value) = new_value(secret.kind()) {
+                self.set(secret, &value);
                 made.push(secret.clone());
             }
         }
@@ -197,10 +201,11 @@ impl Store {
     }
 }
 
-fn new_value(kind: SecretKind) -> String {
+fn new_value(kind: SecretKind) -> Option<String> {
     match kind {
-        SecretKind::Uuid => uuid::Uuid::new_v4().to_string(),
-        SecretKind::Key32 => BASE64.encode(random()),
+        SecretKind::Uuid => Some(uuid::Uuid::new_v4().to_string()),
+        SecretKind::Key32 => Some(BASE64.encode(random())),
+        SecretKind::Given => None,
     }
 }
 

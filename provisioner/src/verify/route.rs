@@ -13,7 +13,7 @@ use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
 
 use crate::host::Endpoint;
-use crate::plan::{Authority, Gateway};
+use crate::plan::{Authority, Gateway, Wildcards};
 use crate::progress::Event;
 use crate::verify::probe::{last_event, not_placed};
 use crate::verify::{Answer, Told, Verifier, jobs, wait::wait};
@@ -53,20 +53,13 @@ impl Verifier<'_> {
 
     /// Traefik shows a certificate for each of its names, signed by whom the plan says.
     pub(super) fn certificates(&self, gateway: &Gateway) -> Answer {
-        for leaf in gateway.certificates.values() {
-            let name = leaf
-                .dns_names
-                .iter()
-                .find_map(|name| name.strip_prefix("*."));
-            let name = name.ok_or("the plan has no wildcard name")?;
-            let url = format!("https://atoll-certificate.{name}/");
-            self.fetch(&url, gateway.public_address)
-                .map_err(|error| format!("{name}: {error}"))?;
+        let zones = gateway.certificates.zones();
+        for zone in &zones {
+            let url = format!("https://atoll-certificate.{zone}/");
+            self.fetch(&url, gateway)
+                .map_err(|error| format!("{zone}: {error}"))?;
         }
-        Ok(format!(
-            "good for {} parent domain(s)",
-            gateway.certificates.len()
-        ))
+        Ok(format!("good for {} parent domain(s)", zones.len()))
     }
 
     /// Proves a route for each namespace that a site serves.
@@ -137,15 +130,13 @@ impl Verifier<'_> {
         let registered = nomad.ask(&nomad::register_job(namespace.as_str(), &job));
         let url = format!("https://{id}-api.{domain}-{parent}/");
         let answer = registered.map_err(|error| error.to_string()).and_then(|_| {
-            wait(LIMIT, self.stop, || {
-                match self.fetch(&url, gateway.public_address) {
-                    Ok((200, body)) if body.trim() == word => Ok(format!("{url} answers")),
-                    Ok((status, _)) => Err(format!(
-                        "{url} answers {status}: {}",
-                        why(nomad, &id, namespace)
-                    )),
-                    Err(error) => Err(format!("{url}: {error}")),
-                }
+            wait(LIMIT, self.stop, || match self.fetch(&url, gateway) {
+                Ok((200, body)) if body.trim() == word => Ok(format!("{url} answers")),
+                Ok((status, _)) => Err(format!(
+                    "{url} answers {status}: {}",
+                    why(nomad, &id, namespace)
+                )),
+                Err(error) => Err(format!("{url}: {error}")),
             })
         });
         if answer.is_err() || !self.keep {
@@ -154,16 +145,10 @@ impl Verifier<'_> {
         answer
     }
 
-    /// Gets a page by name from an address, as a user would whose DNS says so.
-    fn fetch(&self, url: &str, address: IpAddr) -> Result<(u16, String), String> {
-        let authority = self
-            .store
-            .authority(Authority::Atoll)
-            .ok_or("the operator's store has no Atoll authority")?;
-        let root = Certificate::from_pem(authority.certificate_pem.as_bytes())
-            .map_err(|error| error.to_string())?;
+    /// Gets a page by name from a gateway, as a user would whose DNS says so.
+    fn fetch(&self, url: &str, gateway: &Gateway) -> Result<(u16, String), String> {
         let tls = TlsConfig::builder()
-            .root_certs(RootCerts::Specific(Arc::new(vec![root])))
+            .root_certs(self.trusted(gateway)?)
             .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
             .build();
         let config = Config::builder()
@@ -174,7 +159,11 @@ impl Verifier<'_> {
             .max_redirects_will_error(false)
             .proxy(None)
             .build();
-        let agent = ureq::Agent::with_parts(config, DefaultConnector::default(), Fixed(address));
+        let agent = ureq::Agent::with_parts(
+            config,
+            DefaultConnector::default(),
+            Fixed(gateway.public_address),
+        );
         let mut response = agent.get(url).call().map_err(|error| error.to_string())?;
         let status = response.status().as_u16();
         let body = response
@@ -184,6 +173,20 @@ impl Verifier<'_> {
             .read_to_string()
             .map_err(|error| error.to_string())?;
         Ok((status, body))
+    }
+
+    /// Whose signature a gateway's certificates must have: ours, or one that browsers know.
+    fn trusted(&self, gateway: &Gateway) -> Result<RootCerts, String> {
+        if !matches!(gateway.certificates, Wildcards::Issued(_)) {
+            return Ok(RootCerts::WebPki);
+        }
+        let authority = self
+            .store
+            .authority(Authority::Atoll)
+            .ok_or("the operator's store has no Atoll authority")?;
+        let root = Certificate::from_pem(authority.certificate_pem.as_bytes())
+            .map_err(|error| error.to_string())?;
+        Ok(RootCerts::Specific(Arc::new(vec![root])))
     }
 }
 

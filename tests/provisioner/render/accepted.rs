@@ -5,6 +5,7 @@
 //! that it was skipped; with `CI=true` it fails.
 
 mod traefik;
+mod zones;
 
 use std::collections::BTreeMap;
 use std::env;
@@ -19,7 +20,7 @@ use provisioner::plan::{Plan, plan};
 use provisioner::render::{Body, Overrides, Rendered, fill, render, throwaway};
 
 use super::varied;
-use crate::golden::samples;
+use crate::golden::{fixture, samples};
 
 /// Finds a program, or says that a test is skipped for the lack of it.
 pub(crate) fn program(test: &str, name: &str) -> Option<PathBuf> {
@@ -137,15 +138,21 @@ fn nomad_accepts_the_files_of_every_host() {
 }
 
 #[test]
-fn nomad_accepts_the_job_of_every_gateway() {
-    let Some(nomad) = program("nomad_accepts_the_job_of_every_gateway", "nomad") else {
+fn nomad_accepts_every_job() {
+    let Some(nomad) = program("nomad_accepts_every_job", "nomad") else {
         return;
     };
     let folder = tempfile::tempdir().unwrap();
     let job = folder.path().join("job.nomad.hcl");
     let path = job.to_str().unwrap();
-    for inventory in [samples(), varied()] {
-        for gateway in planned(&inventory).1.services.gateways {
+    for inventory in [samples(), varied(), fixture("two-sites")] {
+        let services = planned(&inventory).1.services;
+        for (id, text) in services.jobs {
+            fs::write(&job, text).unwrap();
+            let (accepted, said) = run(&nomad, &["job", "validate", path]);
+            assert!(accepted, "{id}: {said}");
+        }
+        for gateway in services.gateways {
             fs::write(&job, &gateway.job).unwrap();
             let (accepted, said) = run(&nomad, &["job", "validate", path]);
             assert!(accepted, "{}: {said}", gateway.job_id);

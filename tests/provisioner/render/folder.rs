@@ -3,22 +3,24 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use provisioner::plan::plan;
-use provisioner::render::{Overrides, WriteError, render, tree, write};
+use provisioner::render::{WriteError, write};
 use serde_json::{Value, json};
 
+use super::tree_of;
 use crate::golden::samples;
 
-fn files(texts: &[(&str, &str)]) -> BTreeMap<PathBuf, String> {
+fn files(texts: &[(&str, &str)]) -> BTreeMap<PathBuf, Arc<str>> {
     texts
         .iter()
-        .map(|(path, text)| (path.into(), (*text).to_owned()))
+        .map(|(path, text)| (path.into(), (*text).into()))
         .collect()
 }
 
 /// What a folder holds, but for the list of what is ours.
-fn found_in(folder: &Path) -> BTreeMap<PathBuf, String> {
+fn found_in(folder: &Path) -> BTreeMap<PathBuf, Arc<str>> {
     let mut found = BTreeMap::new();
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
@@ -30,7 +32,7 @@ fn found_in(folder: &Path) -> BTreeMap<PathBuf, String> {
                     .map(|(below, text)| (name.join(below), text)),
             );
         } else if name != Path::new(".atoll-rendered") {
-            found.insert(name, fs::read_to_string(&path).unwrap());
+            found.insert(name, fs::read_to_string(&path).unwrap().into());
         }
     }
     found
@@ -56,7 +58,7 @@ fn a_folder_comes_to_hold_the_tree_and_nothing_else_of_ours() {
     let second = files(&[("n/etc/a", "1"), ("federation/c", "4"), ("m/d", "5")]);
     write(&second, &out).unwrap();
     let mut expected = second.clone();
-    expected.insert("mine".into(), "a note".to_owned());
+    expected.insert("mine".into(), "a note".into());
     assert_eq!(found_in(&out), expected);
     assert!(
         !out.join("n/etc/deep").exists(),
@@ -97,8 +99,7 @@ fn a_folder_of_somebody_else_is_refused() {
 
 #[test]
 fn a_manifest_lists_every_file_with_its_rights() {
-    let plan = plan(&samples());
-    let tree = tree(&plan, &render(&plan, &Overrides::default()).unwrap());
+    let tree = tree_of(plan(&samples()));
     let node = Path::new("ifca-ai4eosc-server-0");
     let manifest: Vec<Value> = serde_json::from_str(&tree[&node.join("manifest.json")]).unwrap();
     assert_eq!(manifest.len(), 18);

@@ -1,7 +1,9 @@
 //! What the APIs of Consul and Nomad are given.
 
-use provisioner::inventory::Vo;
-use provisioner::plan::plan;
+use std::collections::BTreeMap;
+
+use provisioner::inventory::{Certificates, Vo};
+use provisioner::plan::{Gateway, Leaf, Wildcards, plan};
 
 use super::varied;
 use crate::golden::{name, samples};
@@ -70,7 +72,7 @@ fn each_gateway_has_a_job_and_a_certificate_for_each_parent_domain() {
         gateways[0].variable,
         "nomad/jobs/traefik-demo-ai4eosc-gateway-1"
     );
-    let certificates = gateways[0].certificates.iter();
+    let certificates = issued(&gateways[0]).iter();
     let zones = certificates.map(|(name, leaf)| format!("{name}: {}", leaf.dns_names.join(" ")));
     let expected = [
         "ai4eosc: demo-deployments.cloud.ai4eosc.eu *.demo-deployments.cloud.ai4eosc.eu",
@@ -94,7 +96,62 @@ fn the_names_of_certificates_do_not_collide() {
     let demo = inventory.sites.get_mut(&name("demo-ai4eosc")).unwrap();
     demo.vos = vos.map(|(vo, _, _)| name(vo)).into();
     let gateway = plan(&inventory).services.gateways.remove(0);
-    let names: Vec<_> = gateway.certificates.keys().map(String::as_str).collect();
+    let names: Vec<_> = issued(&gateway).keys().map(String::as_str).collect();
     assert_eq!(names, ["a_b", "a_b_"]);
-    assert_eq!(gateway.certificates["a_b"].dns_names[0], "demo-one.eu");
+    assert_eq!(issued(&gateway)["a_b"].dns_names[0], "demo-one.eu");
+}
+
+/// The certificates of a gateway that Atoll issues.
+fn issued(gateway: &Gateway) -> &BTreeMap<String, Leaf> {
+    let Wildcards::Issued(leaves) = &gateway.certificates else {
+        panic!("{} has others' certificates", gateway.node);
+    };
+    leaves
+}
+
+#[test]
+fn what_others_sign_is_asked_for_by_name_and_never_made() {
+    let mut inventory = samples();
+    let demo = inventory.sites.get_mut(&name("demo-ai4eosc")).unwrap();
+    demo.certificates = Certificates::Files;
+    let plan = plan(&inventory);
+    let given: Vec<_> = plan.given().iter().map(ToString::to_string).collect();
+    let expected = [
+        "datacenter/demo-ai4eosc/traefik/ai4eosc/certificate",
+        "datacenter/demo-ai4eosc/traefik/imagine/certificate",
+        "datacenter/demo-ai4eosc/traefik/ai4eosc/key",
+        "datacenter/demo-ai4eosc/traefik/imagine/key",
+    ];
+    assert_eq!(given, expected);
+    assert!(plan.secrets().is_disjoint(&plan.given()));
+    assert_eq!(
+        plan.services.gateways[0].certificates.zones(),
+        [
+            "demo-deployments.cloud.ai4eosc.eu",
+            "demo-deployments.cloud.imagine-ai.eu"
+        ]
+    );
+}
+
+/// Traefik does not see who has signed: certificates come out of the variable either way.
+#[test]
+fn a_gateway_with_given_certificates_is_configured_as_one_with_issued_ones() {
+    let own = samples();
+    let mut files = own.clone();
+    let demo = files.sites.get_mut(&name("demo-ai4eosc")).unwrap();
+    demo.certificates = Certificates::Files;
+    assert_eq!(super::texts(&own), super::texts(&files));
+}
+
+/// A site's own version is what its gateway runs.
+#[test]
+fn a_gateway_runs_the_version_of_its_site() {
+    let mut inventory = samples();
+    let demo = inventory.sites.get_mut(&name("demo-ai4eosc")).unwrap();
+    demo.versions.traefik = name("3.7.14");
+    let job = super::text(
+        &inventory,
+        "federation/gateways/traefik-demo-ai4eosc/traefik.nomad.hcl",
+    );
+    assert!(job.contains("image        = \"traefik:v3.7.14\""), "{job}");
 }

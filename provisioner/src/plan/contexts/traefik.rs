@@ -18,8 +18,24 @@ pub struct TraefikJob {
     pub image: String,
     /// Path of the Nomad variable with the token and the certificates.
     pub variable: String,
-    /// The certificates by name, the default one first.
+    /// The certificates in the variable by name, the default one first.
     pub certificates: Vec<String>,
+    /// How Traefik gets certificates itself, if it does.
+    pub acme: Option<Box<TraefikAcme>>,
+}
+
+/// How Traefik gets certificates itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct TraefikAcme {
+    /// Where the ACME server tells of what expires.
+    pub email: String,
+    /// The provider of the DNS zone, by the name that lego gives it.
+    pub dns_provider: String,
+    /// Path of the Nomad variable of which each item is a variable of Traefik's environment:
+    /// what the provider asks for.
+    pub variable: String,
+    /// The names for each of which, and for all names below it, there is a certificate.
+    pub zones: Vec<String>,
 }
 
 /// `traefik.toml`, the static configuration.
@@ -27,6 +43,8 @@ pub struct TraefikJob {
 pub struct TraefikStatic {
     /// Path of the Nomad variable with the token.
     pub variable: String,
+    /// How Traefik gets certificates itself, if it does.
+    pub acme: Option<Box<TraefikAcme>>,
 }
 
 /// `dynamic.toml`, the dynamic configuration.
@@ -34,6 +52,8 @@ pub struct TraefikStatic {
 pub struct TraefikDynamic {
     /// Path of the Nomad variable with the certificates.
     pub variable: String,
-    /// The certificates by name, the default one first.
+    /// The certificates in the variable by name, the default one first.
     pub certificates: Vec<String>,
+    /// How Traefik gets certificates itself, if it does.
+    pub acme: Option<Box<TraefikAcme>>,
 }

@@ -16,7 +16,7 @@ use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, SignatureSch
 use tempfile::TempDir;
 
 use super::{planned, program};
-use crate::golden::{evaluated, samples};
+use crate::golden::{evaluated, fixture, samples};
 
 /// Ends the program with the test.
 struct Running(Child);
@@ -95,12 +95,21 @@ struct Traefik {
 
 impl Traefik {
     fn new(gateway: &RenderedGateway) -> Self {
+        Self::changed(gateway, |config, _| config)
+    }
+
+    /// One whose static configuration a test has changed, within the folder of the test.
+    fn changed(gateway: &RenderedGateway, change: impl Fn(String, &Path) -> String) -> Self {
         let home = tempfile::tempdir().unwrap();
         fs::create_dir(home.path().join("dynamic")).unwrap();
         let ports = Ports::free();
         let folder = home.path().join("dynamic");
         let config = ports.adapt(&evaluated(&gateway.static_configuration), &folder);
-        fs::write(home.path().join("traefik.toml"), config).unwrap();
+        fs::write(
+            home.path().join("traefik.toml"),
+            change(config, home.path()),
+        )
+        .unwrap();
         let dynamic = evaluated(&gateway.dynamic_configuration);
         Self {
             home,
@@ -178,6 +187,76 @@ fn traefik_serves_certificates_by_content_and_takes_over_new_ones() {
     assert!(!traefik.log().contains(key), "a private key is in the log");
 }
 
+/// An ACME server that cannot be reached costs certificates that are not there yet, and nothing else:
+/// Traefik runs, and routes users' names of every parent domain. It asks for each of the wildcards.
+#[test]
+fn traefik_routes_while_its_acme_server_is_dead() {
+    let test = "traefik_routes_while_its_acme_server_is_dead";
+    let Some(program) = program(test, "traefik") else {
+        return;
+    };
+    let gateway = &planned(&fixture("two-sites")).1.services.gateways[0];
+    let dead =
+        "email = \"operators@alpha.example.org\"\ncaServer = \"http://127.0.0.1:1/directory\"";
+    let mut traefik = Traefik::changed(gateway, |config, home| {
+        let storage = home.join("acme.json").display().to_string();
+        let changed = config
+            .replace("email = \"operators@alpha.example.org\"", dead)
+            .replace("/acme/acme.json", &storage);
+        assert!(
+            changed.contains(dead) && changed.contains(&storage),
+            "{config}"
+        );
+        changed
+    });
+    traefik.put(&[]);
+    fs::write(traefik.home.path().join("dynamic/job.toml"), JOB).unwrap();
+    traefik.start(&program);
+    assert!(soon(|| pings(traefik.ports.ping)), "{}", traefik.log());
+    for (zone, expected) in [
+        ("alpha-deployments.cloud.example.org", true),
+        ("alpha-deployments.imagine.example", true),
+        ("beta-deployments.imagine.example", false),
+    ] {
+        // The job's own answer is a 418, which nothing else gives.
+        let host = format!("job-api.{zone}");
+        let answers = || status(traefik.ports.https, &host) == Some(418);
+        assert_eq!(
+            if expected { soon(answers) } else { answers() },
+            expected,
+            "{host}"
+        );
+        let wildcard = format!("*.{zone}");
+        let asked = || traefik.log().contains(&wildcard);
+        assert_eq!(
+            if expected { soon(asked) } else { asked() },
+            expected,
+            "{}",
+            traefik.log()
+        );
+    }
+    let mode = fs::metadata(traefik.home.path().join("acme.json"))
+        .unwrap()
+        .permissions();
+    assert_eq!(
+        std::os::unix::fs::PermissionsExt::mode(&mode) & 0o777,
+        0o600
+    );
+}
+
+/// Routers as the platform's tags say them: two names in one matcher, TLS and no resolver.
+const JOB: &str = r#"
+[http.routers.job-example]
+rule = "Host(`job-api.alpha-deployments.cloud.example.org`, `www.job-api.alpha-deployments.cloud.example.org`)"
+service = "noop@internal"
+[http.routers.job-example.tls]
+
+[http.routers.job-imagine]
+rule = "Host(`job-api.alpha-deployments.imagine.example`, `www.job-api.alpha-deployments.imagine.example`)"
+service = "noop@internal"
+[http.routers.job-imagine.tls]
+"#;
+
 /// Whether something comes true within half a minute.
 fn soon(mut is_true: impl FnMut() -> bool) -> bool {
     let end = Instant::now() + Duration::from_secs(30);
@@ -202,8 +281,28 @@ fn pings(address: SocketAddr) -> bool {
     read.is_ok() && answer.contains(" 200 ")
 }
 
+/// The status of a server's answer to a request for a name, by HTTPS.
+fn status(address: SocketAddr, name: &str) -> Option<u16> {
+    let (mut session, mut stream) = greeted(address, name)?;
+    let mut tls = rustls::Stream::new(&mut session, &mut stream);
+    let request = format!("GET / HTTP/1.1\r\nHost: {name}\r\nConnection: close\r\n\r\n");
+    tls.write_all(request.as_bytes()).ok()?;
+    let mut answer = [0; 12];
+    tls.read_exact(&mut answer).ok()?;
+    std::str::from_utf8(&answer[9..]).ok()?.parse().ok()
+}
+
 /// The certificate which a server answers a name with.
 fn served(address: SocketAddr, name: &str) -> Option<Vec<u8>> {
+    let (session, _) = greeted(address, name)?;
+    session
+        .peer_certificates()?
+        .first()
+        .map(|certificate| certificate.to_vec())
+}
+
+/// A TLS connection to a server that is asked for a name, after the handshake.
+fn greeted(address: SocketAddr, name: &str) -> Option<(ClientConnection, TcpStream)> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
@@ -217,10 +316,7 @@ fn served(address: SocketAddr, name: &str) -> Option<Vec<u8>> {
     while session.is_handshaking() {
         session.complete_io(&mut stream).ok()?;
     }
-    session
-        .peer_certificates()?
-        .first()
-        .map(|certificate| certificate.to_vec())
+    Some((session, stream))
 }
 
 /// Trusts every certificate: the test compares them itself.
