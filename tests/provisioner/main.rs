@@ -7,6 +7,7 @@
 )]
 
 mod direction;
+mod generator;
 mod given;
 mod golden;
 mod inventory;

@@ -3,6 +3,7 @@
 mod accepted;
 mod folder;
 mod handouts;
+mod property;
 mod services;
 
 use std::cell::RefCell;
