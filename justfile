@@ -21,6 +21,10 @@ demo:
 bench:
     tests/lab/bench/provision
 
+# What check and render cost a host, for ten hosts to ten thousand.
+bench-render:
+    cargo bench --package atoll --bench render
+
 # What the agent takes of a node, beside node_exporter and cAdvisor.
 footprint:
     tests/lab/bench/agent
