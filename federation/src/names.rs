@@ -81,7 +81,7 @@ names! {
     /// A virtual organisation, named like a domain.
     VoName: "VO name", is_domain, "at least two labels of a-z, 0-9 and -, joined by dots, 253 characters at most";
     /// A Nomad namespace.
-    NamespaceName: "namespace", is_namespace, "1 to 128 of a-z, A-Z, 0-9, - and _";
+    NamespaceName: "namespace", is_namespace, "1 to 128 of a-z, A-Z, 0-9 and -";
     /// The name under which accounting knows a site (GOCDB).
     SiteName: "site name", is_site, "1 to 100 of a-z, A-Z, 0-9, -, _ and ., starting with a letter or digit";
     /// A system account on a host.
@@ -104,7 +104,7 @@ fn is_domain(value: &str) -> bool {
 }
 
 fn is_namespace(value: &str) -> bool {
-    let allowed = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
+    let allowed = |b: u8| b.is_ascii_alphanumeric() || b == b'-';
     (1..=128).contains(&value.len()) && value.bytes().all(allowed)
 }
 
@@ -172,6 +172,10 @@ mod tests {
         }
         for bad in ["localhost", "a..b", ".a.b", "a.b.", "A.b"] {
             assert!(bad.parse::<VoName>().is_err(), "{bad}");
+        }
+        assert!("AI4-eosc".parse::<NamespaceName>().is_ok());
+        for bad in ["", "ai4_eosc", "*", &"x".repeat(129)] {
+            assert!(bad.parse::<NamespaceName>().is_err(), "{bad}");
         }
         for bad in ["1", "1.x", "v1.2", "1..2", "1.2.3.4.5"] {
             assert!(bad.parse::<Version>().is_err(), "{bad}");

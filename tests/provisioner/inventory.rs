@@ -346,7 +346,7 @@ const WRONG_VALUES: &[(&str, &str, &str, &str)] = &[
     (FEDERATION, "  vo.imagine.example:", "  imagine:",
      "federation.yaml:8:3: vos.imagine: `imagine` cannot be a VO name: at least two labels of a-z, 0-9 and -, joined by dots, 253 characters at most"),
     (FEDERATION, "namespace: imagine", "namespace: ''",
-     "federation.yaml:8:36: vos.vo.imagine.example.namespace: `` cannot be a namespace: 1 to 128 of a-z, A-Z, 0-9, - and _"),
+     "federation.yaml:8:36: vos.vo.imagine.example.namespace: `` cannot be a namespace: 1 to 128 of a-z, A-Z, 0-9 and -"),
     (FEDERATION, "domain: deployments.imagine.example", "domain: localhost",
      "federation.yaml:8:53: vos.vo.imagine.example.domain: `localhost` cannot be a domain name: at least two labels of a-z, 0-9 and -, joined by dots, 253 characters at most"),
     (ONE, "wn-0:", "wn_0:",
