@@ -53,6 +53,8 @@ const DOORS: walls::Table = &[
     ("age::", &["secrets"]),
     ("rcgen::", &["pki"]),
     ("saphyr_parser::", &["inventory"]),
+    // What operators add to the products' files is understood before it goes anywhere.
+    ("hcl::", &["inventory"]),
     ("indicatif::", &["progress"]),
 ];
 

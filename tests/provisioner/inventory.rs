@@ -1,5 +1,9 @@
 //! Inventories as operators write them: what loads, and what each mistake answers.
 
+mod fuzz;
+mod rules;
+
+use std::collections::BTreeSet;
 use std::fs;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -7,8 +11,8 @@ use std::time::{Duration, Instant};
 
 use federation::names::NodeName;
 use provisioner::inventory::{
-    Certificates, DockerSource, Introduction, Inventory, InventoryError, Kind, NodeType, Problem,
-    Role, Severity, State, load,
+    Certificates, DockerSource, Introduction, Inventory, InventoryError, Kind, NEVER_WAIVED,
+    NodeType, Problem, Role, Severity, State, WAIVABLE, load,
 };
 use tempfile::TempDir;
 
@@ -148,8 +152,16 @@ fn the_example_loads_without_a_warning() {
 }
 
 #[test]
-fn the_samples_load_without_a_warning() {
-    let inventory = sound(&repository().join("tests/fixtures/inventories/samples"));
+fn the_samples_load_and_are_in_one_private_network() {
+    let loaded = load(&repository().join("tests/fixtures/inventories/samples")).unwrap();
+    let is_private = |problem: &Problem| {
+        problem
+            .what
+            .ends_with("other sites or users dial this host")
+    };
+    assert!(loaded.warnings.iter().all(is_private));
+    assert_eq!(loaded.warnings.len(), 5);
+    let inventory = loaded.inventory;
     let hosts = inventory.hosts();
     let roles: Vec<_> = hosts
         .iter()
@@ -220,9 +232,8 @@ fn what_a_file_says_is_what_the_inventory_holds() {
     assert!(host.has(Role::Accounting) && !host.has(Role::NomadServer));
 }
 
-#[test]
-fn what_a_site_may_add_is_what_the_inventory_holds() {
-    let folder = folder(&[
+/// Every key that may be added to the sound inventory.
+const ADDED: &[Edit] = &[
         (
             FEDERATION,
             "verify:",
@@ -254,7 +265,11 @@ waive: [{ check: volume-device, reason: \"a container\" }]",
             "192.0.2.13 }",
             "192.0.2.13, volume: vdb, ssh: { address: 203.0.113.7, port: 2200, user: ubuntu } }",
         ),
-    ]);
+];
+
+#[test]
+fn what_the_federation_may_add_is_what_the_inventory_holds() {
+    let folder = folder(ADDED);
     let inventory = sound(folder.path());
     let federation = &inventory.federation;
     assert_eq!(
@@ -274,6 +289,12 @@ waive: [{ check: volume-device, reason: \"a container\" }]",
         serde_json::Value::from(federation.extra.docker.clone()),
         docker
     );
+}
+
+#[test]
+fn what_a_site_may_add_is_what_the_inventory_holds() {
+    let folder = folder(ADDED);
+    let inventory = sound(folder.path());
     let site = &inventory.sites[&"one".parse().unwrap()];
     let jumps: Vec<_> = site
         .ssh
@@ -289,7 +310,7 @@ waive: [{ check: volume-device, reason: \"a container\" }]",
         ("1.4".to_owned(), "2026-03-01".to_owned())
     );
     assert_eq!(site.versions.nomad.to_string(), "1.10.5");
-    assert_eq!(site.versions.consul, federation.versions.consul);
+    assert_eq!(site.versions.consul, inventory.federation.versions.consul);
     assert_eq!(site.mirrors, ["https://mirror.example.org:5000"]);
     assert_eq!(site.address_pools[0].size, 24);
     assert!(matches!(site.certificates, Certificates::Acme { .. }));
@@ -550,7 +571,7 @@ fn a_mistake_that_aliases_repeat_is_said_once() {
 const BROKEN_RULES: &[(&[Edit], &[&str])] = &[
     // The federation.
     (&[(FEDERATION, "primary: one", "primary: three")],
-     &["federation.yaml:2:10: primary: no file in sites/ has `datacenter: three`; name the datacenter of one of the sites"]),
+     &["federation.yaml:2:10: primary: no file in sites/ has `datacenter: three`; name that of a site, or its servers elsewhere in `external.consul_servers`"]),
     (&[(ONE, "[server]", "[consul-server]")],
      &["federation.yaml:1:13: federation: no host of the federation is a Nomad server; give one host, or three, the role `nomad-server`"]),
     (&[(FEDERATION, "namespace: imagine", "namespace: example")],
@@ -565,7 +586,8 @@ const BROKEN_RULES: &[(&[Edit], &[&str])] = &[
     (&[(TWO, "[consul-server]", "[gateway]")],
      &["sites/two.yaml:7:3: hosts: no host of the site is a Consul server; give one host, or three, the role `consul-server`"]),
     (&[(TWO, "[consul-server]", "[nomad-server, consul-server]")],
-     &["sites/two.yaml:7:23: warning: hosts.server-0.roles[0]: 2 Nomad servers tolerate 0 losses, as 1 does; add one or leave one out"]),
+     &["sites/two.yaml:7:23: warning: hosts.server-0.roles[0]: 2 Nomad servers tolerate 0 losses, as 1 does; add one or leave one out",
+       "sites/two.yaml:7:23: warning: hosts.server-0.roles[0]: Nomad servers at 2 sites: every write waits for the network between them; keep them at one site, or within 10 ms of each other"]),
     (&[(ONE, "[gateway]", "[gateway, consul-server]"), (ONE, "[client]", "[consul-server]"), (TWO, "[consul-server]", "[consul-server, client, gateway]"), (ONE, "13 }", "13 }\n  wn-1: { roles: [consul-server], address: 192.0.2.14 }")],
      &["sites/one.yaml:9:19: warning: hosts.wn-1.roles[0]: 4 Consul servers tolerate 1 loss, as 3 do; add one or leave one out",
       "sites/two.yaml:7:22: warning: hosts.server-0.roles: a gateway takes no users' jobs, so the role `client` has no effect; make another host the client"]),
@@ -868,7 +890,7 @@ fn a_federation_without_sites_names_the_one_it_wants() {
         lines,
         [
             "federation.yaml:1:13: federation: no host of the federation is a Nomad server; give one host, or three, the role `nomad-server`",
-            "federation.yaml:2:10: primary: no file in sites/ has `datacenter: one`; name the datacenter of one of the sites",
+            "federation.yaml:2:10: primary: no file in sites/ has `datacenter: one`; name that of a site, or its servers elsewhere in `external.consul_servers`",
         ]
     );
 }
@@ -905,4 +927,16 @@ fn a_problem_is_also_json() {
             "hint": "give a host the role `gateway`",
         }])
     );
+}
+
+#[test]
+fn the_names_of_checks_are_those_of_the_documents() {
+    let document = fs::read_to_string(repository().join("docs/inventory.md")).unwrap();
+    let (_, rest) = document.split_once("## Waived checks").unwrap();
+    let (text, _) = rest.split_once("\n## ").unwrap();
+    // `verify` and `waive` are commands and keys.
+    let said: BTreeSet<_> = text.split('`').skip(1).step_by(2).collect();
+    let names = WAIVABLE.iter().chain(NEVER_WAIVED).copied();
+    let known: BTreeSet<_> = names.chain(["verify", "waive"]).collect();
+    assert_eq!(said, known);
 }

@@ -7,12 +7,13 @@ use federation::names::HostName;
 
 use super::decode::Spot;
 use super::file::{
-    AccessEntry, CertificateSource, CertificatesEntry, ExternalEntry, FederationFile, Files,
-    HostEntry, List, PoolEntry, SiteFile, VersionsEntry, VoEntry, WaiverEntry, Waivers,
+    AccessEntry, CertificateSource, CertificatesEntry, ClientsEntry, ExternalEntry, FederationFile,
+    Files, HostEntry, List, PoolEntry, SiteFile, SshEntry, VersionsEntry, VoEntry, WaiverEntry,
+    Waivers,
 };
 use super::{
-    Access, AddressPool, Certificates, External, Federation, Host, Introduction, Inventory, Kind,
-    Site, Versions, Vo, Waiver,
+    Access, AddressPool, Certificates, Clients, External, Federation, Host, Introduction,
+    Inventory, Kind, Site, Ssh, Versions, Vo, Waiver,
 };
 
 /// The inventory, if every part of it could be read.
@@ -47,7 +48,7 @@ fn federation(file: FederationFile) -> Option<Federation> {
         vos: file.vos?.value.into_iter().map(vo).collect::<Option<_>>()?,
         nvidia: file.nvidia.and_then(value),
         external: file.external.map(external).unwrap_or_default(),
-        clients: file.clients.unwrap_or_default(),
+        clients: file.clients.map(clients).unwrap_or_default(),
         access: file.access.map(access).unwrap_or_default(),
         image_cleanup: file.image_cleanup.and_then(value),
         extra: file.extra.values(),
@@ -58,6 +59,18 @@ fn external(entry: ExternalEntry) -> External {
     External {
         consul_servers: values(entry.consul_servers),
         nomad_servers: values(entry.nomad_servers),
+    }
+}
+
+fn clients(entry: ClientsEntry) -> Clients {
+    let usual = Clients::default();
+    Clients {
+        reserved_memory_mib: entry
+            .reserved_memory_mib
+            .map_or(usual.reserved_memory_mib, value),
+        raw_exec: entry
+            .raw_exec
+            .map_or(usual.raw_exec, |list| values(Some(list))),
     }
 }
 
@@ -81,7 +94,7 @@ fn site(mut file: SiteFile, versions: &Versions) -> Option<Site> {
         domain: file.domain?.value,
         state: file.state.map(value).unwrap_or_default(),
         location: file.location.and_then(value),
-        ssh: file.ssh?,
+        ssh: ssh(file.ssh?)?,
         networks: values(file.networks),
         versions: own_versions(file.versions, versions),
         mirrors: values(file.docker.mirrors),
@@ -92,6 +105,14 @@ fn site(mut file: SiteFile, versions: &Versions) -> Option<Site> {
         waived: waivers(file.waived),
         extra: file.extra.values(),
         hosts,
+    })
+}
+
+fn ssh(entry: SshEntry) -> Option<Ssh> {
+    Some(Ssh {
+        user: entry.user?.value,
+        port: entry.port.map_or(22, value),
+        jump: values(entry.jump),
     })
 }
 
@@ -121,10 +142,14 @@ fn certificates(entry: Option<CertificatesEntry>) -> Certificates {
     let Some(entry) = entry else {
         return Certificates::Own;
     };
-    match (entry.source.map(value), entry.email, entry.dns_provider) {
-        (Some(CertificateSource::Acme), Some(email), Some(provider)) => Certificates::Acme {
-            email: email.value,
-            dns_provider: provider.value,
+    let (email, provider) = (
+        entry.email.and_then(value),
+        entry.dns_provider.and_then(value),
+    );
+    match (entry.source.map(value), email, provider) {
+        (Some(CertificateSource::Acme), Some(email), Some(dns_provider)) => Certificates::Acme {
+            email,
+            dns_provider,
         },
         (Some(CertificateSource::Files), ..) => Certificates::Files,
         _ => Certificates::Own,

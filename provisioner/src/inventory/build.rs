@@ -149,10 +149,10 @@ impl<'a> Builder<'a> {
         } else if is_plain && matches!(text, "" | "~" | "null" | "Null" | "NULL") {
             self.place(Node::leaf(at, Value::Null), anchor);
         } else {
-            let style = if is_plain {
-                Style::Plain
-            } else {
-                Style::Quoted
+            let style = match style {
+                ScalarStyle::Plain => Style::Plain,
+                ScalarStyle::Literal => Style::Block,
+                _ => Style::Quoted,
             };
             self.place(Node::leaf(at, Value::Text(text.into(), style)), anchor);
         }

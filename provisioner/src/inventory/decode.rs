@@ -3,6 +3,9 @@
 //! A [`Field`] is a value with the path of keys that led to it; it becomes a
 //! [`Spot`], a list, or a [`Keys`] that hands out the fields of a mapping.
 //! Whatever cannot be read is reported where it stands, and is then `None`.
+//!
+//! A field may also be described instead of read: then there is no document, and
+//! each reader notes what it would have taken (see `outline`).
 
 use std::fmt::Display;
 use std::net::IpAddr;
@@ -10,7 +13,9 @@ use std::path::Path;
 use std::str::FromStr;
 
 use super::build::{LONG_TEXT, LONG_TEXT_HINT, is_long};
+use super::outline::Outline;
 use super::problem::{Place, Position, Problem, Problems};
+use super::spelling::{advice, did_you_mean, nearest};
 use super::tree::{Entry, Node, Style, Value};
 
 /// A value and where it was written, so that a later check can point at it.
@@ -20,11 +25,47 @@ pub(super) struct Spot<T> {
     pub(super) place: Place,
 }
 
+/// A text of several lines, and whether each of its lines is one of the file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Lines {
+    pub(super) text: String,
+    is_block: bool,
+}
+
+impl Spot<Lines> {
+    /// The place of a line and column of the text, as near as can be told.
+    pub(super) fn place_of(&self, line: usize, column: usize) -> Place {
+        let Position {
+            line: first,
+            column: indent,
+        } = self.place.position;
+        let position = if self.value.is_block {
+            Position {
+                line: first + line - 1,
+                column: indent + column - 1,
+            }
+        } else {
+            self.place.position
+        };
+        self.place.moved(position, self.place.at.clone())
+    }
+}
+
+/// A mapping of anything, and where each of its keys is: `features.cdi`.
+#[derive(Debug, Clone)]
+pub(super) struct Tree {
+    pub(super) value: serde_json::Map<String, serde_json::Value>,
+    pub(super) keys: Vec<(String, Place)>,
+}
+
 /// A value of a file, not read yet.
+#[derive(Clone)]
 pub(super) struct Field<'a> {
     node: &'a Node,
     place: Place,
     problems: &'a Problems,
+    /// There when the field is described.
+    outline: Option<Outline>,
 }
 
 impl<'a> Field<'a> {
@@ -35,6 +76,15 @@ impl<'a> Field<'a> {
             node,
             place,
             problems,
+            outline: None,
+        }
+    }
+
+    /// No document: what is asked of this field is noted in the outline.
+    pub(super) fn described(nothing: &'a Node, problems: &'a Problems, outline: Outline) -> Self {
+        Self {
+            outline: Some(outline),
+            ..Self::document(nothing, Path::new(""), problems)
         }
     }
 
@@ -43,7 +93,18 @@ impl<'a> Field<'a> {
             node,
             place: self.place.moved(at, path),
             problems: self.problems,
+            outline: None,
         }
+    }
+
+    /// A part of what is described, with an outline of its own.
+    fn part(&self) -> (Field<'a>, Outline) {
+        let outline = Outline::default();
+        let part = Field {
+            outline: Some(outline.clone()),
+            ..self.clone()
+        };
+        (part, outline)
     }
 
     /// The value of a key. What has no value is where its key stands.
@@ -89,9 +150,19 @@ impl<'a> Field<'a> {
         self.refuse(format!("expected {wanted}, found {found}"), Some(hint));
     }
 
-    /// Whether the value is a text.
-    pub(super) fn is_text(&self) -> bool {
-        matches!(self.node.value, Value::Text(..))
+    /// A text, or a mapping: each with its reader.
+    pub(super) fn text_or_keys<T>(
+        self,
+        text: impl FnOnce(Field<'a>) -> Option<T>,
+        keys: impl FnOnce(Field<'a>) -> Option<T>,
+    ) -> Option<T> {
+        if self.outline.is_some() {
+            return text(self.clone()).or_else(|| keys(self));
+        }
+        match self.node.value {
+            Value::Text(..) => text(self),
+            _ => keys(self),
+        }
     }
 
     fn text(&self) -> Option<&'a str> {
@@ -104,6 +175,10 @@ impl<'a> Field<'a> {
     }
 
     fn any_text(&self) -> Option<&'a str> {
+        if let Some(outline) = &self.outline {
+            outline.text();
+            return None;
+        }
         let Value::Text(text, _) = &self.node.value else {
             self.wrong_kind("a text", "write one value after the `:`");
             return None;
@@ -112,7 +187,7 @@ impl<'a> Field<'a> {
     }
 
     /// A text of several lines, in the language of a product.
-    pub(super) fn lines(self) -> Option<Spot<String>> {
+    pub(super) fn lines(self) -> Option<Spot<Lines>> {
         let text = self.any_text()?.to_owned();
         let is_foreign = |c: char| c.is_control() && c != '\n' && c != '\t';
         if text.contains(is_foreign) {
@@ -120,13 +195,33 @@ impl<'a> Field<'a> {
             self.refuse("a text with control characters", Some(hint));
             return None;
         }
-        Some(self.spot(text))
+        let is_block = matches!(self.node.value, Value::Text(_, Style::Block));
+        Some(self.spot(Lines { text, is_block }))
     }
 
     /// A mapping of anything, which is read as YAML 1.2 reads it.
-    pub(super) fn tree(self) -> Option<Spot<serde_json::Map<String, serde_json::Value>>> {
+    pub(super) fn tree(self) -> Option<Tree> {
+        if let Some(outline) = &self.outline {
+            outline.anything();
+            return None;
+        }
         let value = self.entries()?.iter().map(json_entry).collect();
-        Some(self.spot(value))
+        let mut keys = Vec::new();
+        self.key_places("", &mut keys);
+        Some(Tree { value, keys })
+    }
+
+    /// The place of each key, also of those within others.
+    fn key_places(&self, path: &str, keys: &mut Vec<(String, Place)>) {
+        let Value::Map(entries) = &self.node.value else {
+            return;
+        };
+        let dot = if path.is_empty() { "" } else { "." };
+        for entry in entries.iter() {
+            let path = format!("{path}{dot}{}", entry.key);
+            keys.push((path.clone(), self.entry_key(entry).place));
+            self.entry(entry).key_places(&path, keys);
+        }
     }
 
     /// A text which its type can read, and which says why it cannot.
@@ -162,6 +257,10 @@ impl<'a> Field<'a> {
 
     /// One of a few words, each with its meaning.
     pub(super) fn word<T: Copy>(self, words: &[(&'static str, T)]) -> Option<Spot<T>> {
+        if let Some(outline) = &self.outline {
+            outline.words(words.iter().map(|(word, _)| *word));
+            return None;
+        }
         let text = self.text()?;
         if let Some((_, value)) = words.iter().find(|(word, _)| *word == text) {
             return Some(self.spot(*value));
@@ -184,6 +283,12 @@ impl<'a> Field<'a> {
         self,
         read: impl Fn(Field<'a>) -> Option<T>,
     ) -> Option<Spot<Vec<Option<T>>>> {
+        if let Some(outline) = &self.outline {
+            let (item, items) = self.part();
+            read(item);
+            outline.list(items);
+            return None;
+        }
         let Value::List(items) = &self.node.value else {
             self.wrong_kind("a list", "write it as `[one, two]`; `[]` is empty");
             return None;
@@ -203,6 +308,12 @@ impl<'a> Field<'a> {
     where
         K: FromStr<Err: Display>,
     {
+        if let Some(outline) = &self.outline {
+            let (value, values) = self.part();
+            read(None, value);
+            outline.named(values);
+            return None;
+        }
         let entries = self.entries()?;
         let value = entries
             .iter()
@@ -229,6 +340,7 @@ impl<'a> Field<'a> {
             entries,
             known: Vec::new(),
             missing: Vec::new(),
+            described: Vec::new(),
         };
         let value = read(&mut keys);
         keys.finish();
@@ -236,6 +348,9 @@ impl<'a> Field<'a> {
     }
 
     fn entries(&self) -> Option<&'a [Entry]> {
+        if self.outline.is_some() {
+            return Some(&[]);
+        }
         let Value::Map(entries) = &self.node.value else {
             let hint = "write it as `key: value` lines, or `{ key: value }`";
             self.wrong_kind("a mapping", hint);
@@ -251,6 +366,8 @@ pub(super) struct Keys<'f, 'a> {
     entries: &'a [Entry],
     known: Vec<&'static str>,
     missing: Vec<(&'static str, &'static str)>,
+    /// Each key, what it takes, and whether it must be there.
+    described: Vec<(&'static str, Outline, bool)>,
 }
 
 impl<'a> Keys<'_, 'a> {
@@ -261,7 +378,7 @@ impl<'a> Keys<'_, 'a> {
         example: &'static str,
         read: impl FnOnce(Field<'a>) -> Option<T>,
     ) -> Option<T> {
-        let field = self.find(key);
+        let field = self.find(key, true);
         if field.is_none() {
             self.missing.push((key, example));
         }
@@ -274,10 +391,15 @@ impl<'a> Keys<'_, 'a> {
         key: &'static str,
         read: impl FnOnce(Field<'a>) -> Option<T>,
     ) -> Option<T> {
-        read(self.find(key)?)
+        read(self.find(key, false)?)
     }
 
-    fn find(&mut self, key: &'static str) -> Option<Field<'a>> {
+    fn find(&mut self, key: &'static str, is_required: bool) -> Option<Field<'a>> {
+        if self.field.outline.is_some() {
+            let (part, outline) = self.field.part();
+            self.described.push((key, outline, is_required));
+            return Some(part);
+        }
         self.known.push(key);
         let entry = self.entries.iter().find(|entry| &*entry.key == key)?;
         Some(self.field.entry(entry))
@@ -285,6 +407,9 @@ impl<'a> Keys<'_, 'a> {
 
     /// Reports unknown keys, and missing ones that no unknown key was meant to be.
     fn finish(mut self) {
+        if let Some(outline) = &self.field.outline {
+            return outline.keys(self.described);
+        }
         let (known, entries) = (self.known, self.entries);
         let is_absent = |key: &&'static str| entries.iter().all(|entry| &*entry.key != *key);
         let absent: Vec<_> = known.iter().copied().filter(is_absent).collect();
@@ -313,7 +438,7 @@ fn json_entry(entry: &Entry) -> (String, serde_json::Value) {
 fn json(node: &Node) -> serde_json::Value {
     match &node.value {
         Value::Null => serde_json::Value::Null,
-        Value::Text(text, Style::Quoted) => serde_json::Value::from(&**text),
+        Value::Text(text, Style::Quoted | Style::Block) => serde_json::Value::from(&**text),
         // What JSON takes for a number or a truth value, YAML does as well.
         Value::Text(text, Style::Plain) => serde_json::from_str(text)
             .ok()
@@ -324,6 +449,7 @@ fn json(node: &Node) -> serde_json::Value {
     }
 }
 
+/// The address of a host, which other hosts can reach.
 fn host_address(text: &str) -> Result<IpAddr, String> {
     let is_of_a_host =
         |it: &IpAddr| !(it.is_unspecified() || it.is_loopback() || it.is_multicast());
@@ -333,80 +459,4 @@ fn host_address(text: &str) -> Result<IpAddr, String> {
         .map(|address: IpAddr| address.to_canonical());
     let what = || format!("`{text}` cannot be the IP address of a host");
     address.filter(is_of_a_host).ok_or_else(what)
-}
-
-/// The word that was probably meant, or all there are.
-fn advice(all_are: &str, text: &str, known: &[&'static str]) -> String {
-    nearest(text, known).map_or_else(|| format!("{all_are} {}", known.join(", ")), did_you_mean)
-}
-
-fn did_you_mean(word: &str) -> String {
-    format!("did you mean `{word}`?")
-}
-
-/// The known word which is two edits away at most, or begins as the text does.
-fn nearest(text: &str, known: &[&'static str]) -> Option<&'static str> {
-    let distance = |word: &&str| edits(text, word);
-    let is_near = |word: &&str| {
-        let (shorter, longer) = (text.len().min(word.len()), text.len().max(word.len()));
-        longer - shorter <= 2 && distance(word) <= 2 && distance(word) < shorter
-    };
-    let is_prefix = |word: &&str| {
-        text.len().min(word.len()) > 1 && (word.starts_with(text) || text.starts_with(word))
-    };
-    let near = known.iter().copied().filter(is_near).min_by_key(distance);
-    near.or_else(|| known.iter().copied().find(is_prefix))
-}
-
-/// Levenshtein's distance: how many letters to insert, delete or replace.
-fn edits(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.chars().enumerate() {
-        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
-        for (j, y) in b.iter().enumerate() {
-            let replace = diagonal + usize::from(x != *y);
-            diagonal = row[j + 1];
-            row[j + 1] = replace.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[b.len()]
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_slip_of_the_finger_finds_the_word_that_was_meant() {
-        let known = ["address", "public_address", "roles", "vos", "kind"];
-        for (text, meant) in [
-            ("adress", Some("address")),
-            ("addresses", Some("address")),
-            ("addr", Some("address")),
-            ("public", Some("public_address")),
-            ("role", Some("roles")),
-            ("vso", Some("vos")),
-            ("vm", None),
-            ("k", None),
-            ("cpus", None),
-            ("", None),
-        ] {
-            assert_eq!(nearest(text, &known), meant, "{text}");
-        }
-    }
-
-    #[test]
-    fn edits_are_counted_in_letters() {
-        for (a, b, distance) in [
-            ("", "", 0),
-            ("a", "", 1),
-            ("é", "e", 1),
-            ("kitten", "sitting", 3),
-            ("abc", "abc", 0),
-        ] {
-            assert_eq!(edits(a, b), distance, "{a} {b}");
-            assert_eq!(edits(b, a), distance, "{b} {a}");
-        }
-    }
 }

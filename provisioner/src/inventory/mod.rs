@@ -11,13 +11,16 @@
 mod assemble;
 mod build;
 mod check;
+mod checks;
 mod decode;
 mod federation;
 mod file;
 mod host;
+mod outline;
 mod problem;
 mod read;
 mod site;
+mod spelling;
 mod tree;
 mod word;
 mod yaml;
@@ -26,13 +29,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ::federation::names::{DatacenterName, DomainName, NamespaceName, NodeName, VoName};
 
+pub use checks::{NEVER_WAIVED, WAIVABLE};
 pub use federation::{
     Access, Clients, Docker, DockerSource, External, Extra, Federation, ImageCleanup, Introduction,
     Nvidia, Versions, Vo,
 };
 pub use host::{Gpus, Host, HostSsh, Kind, NodeType, Role, Volume};
 pub use problem::{InventoryError, Problem, Severity};
-pub use read::{Loaded, load};
+pub use read::{Draft, Loaded, load, load_with};
 pub use site::{AddressPool, Certificates, Jump, Location, Pue, Site, Ssh, State, Waiver};
 pub use word::{CountryCode, Decimal, Email};
 

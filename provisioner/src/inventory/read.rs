@@ -11,9 +11,9 @@ use std::path::{Path, PathBuf};
 use super::Inventory;
 use super::assemble::inventory;
 use super::check::check;
+use super::decode::Field;
 use super::file::{self, Files};
 use super::problem::{InventoryError, Place, Problem, Problems, Severity};
-use super::tree::Node;
 use super::yaml::{self, MAX_FILE_BYTES};
 
 const FEDERATION: &str = "federation.yaml";
@@ -28,6 +28,15 @@ pub struct Loaded {
     pub warnings: Vec<Problem>,
 }
 
+/// A file of an inventory that is not written yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Draft {
+    /// Its place in the inventory's folder.
+    pub file: PathBuf,
+    /// What is in it.
+    pub text: String,
+}
+
 /// Reads `federation.yaml` and `sites/*.yaml` of a folder.
 ///
 /// # Errors
@@ -39,8 +48,59 @@ pub fn load(folder: &Path) -> Result<Loaded, InventoryError> {
             folder: folder.to_path_buf(),
         });
     }
+    load_with(folder, &[])
+}
+
+/// Reads a folder as if some drafts were in it; it need not be there yet.
+///
+/// # Errors
+/// When its files and the drafts have problems: then all of them.
+pub fn load_with(folder: &Path, drafts: &[Draft]) -> Result<Loaded, InventoryError> {
     let problems = Problems::default();
-    let files = files(folder, &problems)?;
+    let drafted = |name: &Path| {
+        let draft = drafts.iter().find(|draft| draft.file == name);
+        draft.map(|draft| draft.text.clone().into_bytes())
+    };
+    let bytes = |name: &Path| drafted(name).or_else(|| document(folder, name, &problems));
+    let federation = bytes(Path::new(FEDERATION));
+    let mut names = site_files(folder, &problems)?;
+    let is_site = |draft: &&Draft| draft.file.starts_with(SITES);
+    names.extend(
+        drafts
+            .iter()
+            .filter(is_site)
+            .map(|draft| draft.file.clone()),
+    );
+    names.sort();
+    names.dedup();
+    let sites = names
+        .into_iter()
+        .map(|name| {
+            let bytes = bytes(&name);
+            (name, bytes)
+        })
+        .collect();
+    judge(federation, sites, problems)
+}
+
+/// Decides over what was read; bytes that could not be are `None`, and reported.
+fn judge(
+    federation: Option<Vec<u8>>,
+    sites: Vec<(PathBuf, Option<Vec<u8>>)>,
+    problems: Problems,
+) -> Result<Loaded, InventoryError> {
+    let files = Files {
+        federation: parsed(
+            Path::new(FEDERATION),
+            federation,
+            &problems,
+            file::federation,
+        ),
+        sites: sites
+            .into_iter()
+            .map(|(name, bytes)| parsed(&name, bytes, &problems, file::site))
+            .collect(),
+    };
     check(&files, &problems);
     let problems = problems.sorted();
     let is_sound = problems
@@ -55,20 +115,22 @@ pub fn load(folder: &Path) -> Result<Loaded, InventoryError> {
     }
 }
 
+/// What a file says, as far as it can be read.
+fn parsed<T>(
+    name: &Path,
+    bytes: Option<Vec<u8>>,
+    problems: &Problems,
+    read: impl FnOnce(Field) -> Option<T>,
+) -> Option<T> {
+    let node = yaml::parse(name, &bytes?, problems)?;
+    read(Field::document(&node, name, problems))
+}
+
 fn unreadable(folder: &Path, source: io::Error) -> InventoryError {
     InventoryError::Unreadable {
         folder: folder.to_path_buf(),
         source,
     }
-}
-
-fn files(folder: &Path, problems: &Problems) -> Result<Files, InventoryError> {
-    let name = Path::new(FEDERATION);
-    let federation =
-        document(folder, name, problems).and_then(|node| file::federation(&node, name, problems));
-    let site = |name: &PathBuf| file::site(&document(folder, name, problems)?, name, problems);
-    let sites = site_files(folder, problems)?.iter().map(site).collect();
-    Ok(Files { federation, sites })
 }
 
 /// The files of `sites/` by name, relative to the inventory's folder.
@@ -87,7 +149,6 @@ fn site_files(folder: &Path, problems: &Problems) -> Result<Vec<PathBuf>, Invent
             names.push(Path::new(SITES).join(name));
         }
     }
-    names.sort();
     Ok(names)
 }
 
@@ -112,15 +173,13 @@ fn is_site_file(name: &OsStr, problems: &Problems) -> bool {
     extension == "yaml" && !is_hidden
 }
 
-fn document(folder: &Path, name: &Path, problems: &Problems) -> Option<Node> {
-    match bytes(&folder.join(name)) {
-        Ok(bytes) => yaml::parse(name, &bytes, problems),
-        Err(error) => {
-            let what = format!("cannot read the file: {error}");
-            problems.error(&Place::start(name), what, "see its kind, owner and mode");
-            None
-        }
-    }
+/// A file's bytes; that they cannot be read is a problem of the inventory.
+fn document(folder: &Path, name: &Path, problems: &Problems) -> Option<Vec<u8>> {
+    let report = |error| {
+        let what = format!("cannot read the file: {error}");
+        problems.error(&Place::start(name), what, "see its kind, owner and mode");
+    };
+    bytes(&folder.join(name)).map_err(report).ok()
 }
 
 /// A file's content, or a little more of it than is allowed.

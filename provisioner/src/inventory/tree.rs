@@ -36,8 +36,10 @@ pub(super) enum Value {
 pub(super) enum Style {
     /// Without quotes.
     Plain,
-    /// In quotes, or as a block.
+    /// In quotes, or folded: its lines are not those of the file.
     Quoted,
+    /// As a block behind `|`: its lines are those of the file.
+    Block,
 }
 
 /// A key of a mapping, with its value. No two keys of a mapping are the same.

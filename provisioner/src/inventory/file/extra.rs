@@ -1,7 +1,7 @@
 //! Reads `extra_hcl:` and `extra_yaml:`, which every level may have.
 
 use super::super::Extra;
-use super::super::decode::{Field, Keys, Spot};
+use super::super::decode::{Field, Keys, Lines, Spot};
 use super::ExtraEntry;
 
 /// An operator's own words for the products of a level.
@@ -26,11 +26,11 @@ pub(super) fn extra(keys: &mut Keys<'_, '_>) -> ExtraEntry {
 impl ExtraEntry {
     /// What was read, without its places.
     pub(in super::super) fn values(self) -> Extra {
-        let text = |spot: Option<Spot<String>>| spot.map(|spot| spot.value);
+        let text = |spot: Option<Spot<Lines>>| spot.map(|spot| spot.value.text);
         Extra {
             consul: text(self.consul),
             nomad: text(self.nomad),
-            docker: self.docker.map(|spot| spot.value).unwrap_or_default(),
+            docker: self.docker.map(|tree| tree.value).unwrap_or_default(),
         }
     }
 }

@@ -1,15 +1,13 @@
 //! Reads `federation.yaml`.
 
-use std::path::Path;
-
 use ::federation::names::VoName;
 
 use super::super::decode::{Field, Spot};
-use super::super::problem::Problems;
-use super::super::tree::Node;
-use super::super::{Clients, Docker, DockerSource, ImageCleanup, Introduction, NodeType, Nvidia};
+use super::super::{Docker, DockerSource, ImageCleanup, Introduction, NodeType, Nvidia};
 use super::extra::extra;
-use super::{AccessEntry, ExternalEntry, FederationFile, List, VersionsEntry, VoEntry, scalar};
+use super::{
+    AccessEntry, ClientsEntry, ExternalEntry, FederationFile, VersionsEntry, VoEntry, scalar,
+};
 
 const DOCKER_SOURCES: &[(&str, DockerSource)] = &[
     ("distribution", DockerSource::Distribution),
@@ -29,12 +27,8 @@ const NODE_TYPES: &[(&str, NodeType)] = &[
 ];
 
 /// Reads `federation.yaml`.
-pub(in super::super) fn federation(
-    node: &Node,
-    file: &Path,
-    problems: &Problems,
-) -> Option<FederationFile> {
-    Field::document(node, file, problems).keys(|keys| FederationFile {
+pub(in super::super) fn federation(document: Field) -> Option<FederationFile> {
+    document.keys(|keys| FederationFile {
         name: keys.required("federation", "example", Field::parse),
         primary: keys.required("primary", "example-one", Field::parse),
         versions: keys.required("versions", "{ consul: …, nomad: …, traefik: … }", versions),
@@ -86,22 +80,13 @@ fn access(field: Field) -> Option<AccessEntry> {
     })
 }
 
-fn clients(field: Field) -> Option<Clients> {
-    field.keys(|keys| {
-        let usual = Clients::default();
-        let reserved = keys.optional("reserved_memory_mib", |field| {
+fn clients(field: Field) -> Option<ClientsEntry> {
+    field.keys(|keys| ClientsEntry {
+        reserved_memory_mib: keys.optional("reserved_memory_mib", |field| {
             let hint = "without the key it is 4096; 0 keeps nothing back";
             field.read(scalar::mebibytes, hint)
-        });
-        let raw_exec = keys.optional("raw_exec", |field| field.list(|item| item.word(NODE_TYPES)));
-        let types = |list: List<NodeType>| {
-            let types = list.value.into_iter().flatten();
-            types.map(|spot| spot.value).collect()
-        };
-        Clients {
-            reserved_memory_mib: reserved.map_or(usual.reserved_memory_mib, |spot| spot.value),
-            raw_exec: raw_exec.map_or(usual.raw_exec, types),
-        }
+        }),
+        raw_exec: keys.optional("raw_exec", |field| field.list(|item| item.word(NODE_TYPES))),
     })
 }
 

@@ -45,16 +45,19 @@ pub(super) fn host(key: Option<Spot<HostName>>, field: Field) -> Option<HostEntr
 fn gpus(field: Field) -> Option<Gpus> {
     field.keys(|keys| {
         let model = keys.optional("model", |field| {
-            field.read(scalar::model, "copy it from `nvidia-smi -L`")
+            let read = |field: Field| field.read(scalar::model, "copy it from `nvidia-smi -L`");
+            Some(field.whole(read))
         });
         let count = keys.optional("count", |field| {
-            field.read(scalar::count, "a host has 1 to 64 GPUs")
+            let read = |field: Field| field.read(scalar::count, "a host has 1 to 64 GPUs");
+            Some(field.whole(read))
         });
-        Gpus {
-            model: model.map(|spot| spot.value),
-            count: count.map(|spot| spot.value),
-        }
-    })
+        // What could not be read is not the same as what was not said.
+        Some(Gpus {
+            model: model.map_or(Some(None), |spot| Some(Some(spot.value?.value)))?,
+            count: count.map_or(Some(None), |spot| Some(Some(spot.value?.value)))?,
+        })
+    })?
 }
 
 /// The name of the partition where the file says none.
@@ -68,22 +71,20 @@ fn volume(field: Field) -> Option<Volume> {
             "write it as /dev/vdb, or /dev/disk/by-id/…, which never changes",
         )
     };
-    if field.is_text() {
-        return Some(Volume {
-            device: device(field)?.value,
-            label: LABEL.to_owned(),
-        });
-    }
-    field.keys(|keys| {
-        let device = keys.required("device", "/dev/vdb", device);
-        let label = keys.optional("label", |field| {
-            field.read(scalar::label, "1 to 36 of a-z, A-Z, 0-9, -, _ and .")
-        });
-        Some(Volume {
-            device: device?.value,
-            label: label.map_or_else(|| LABEL.to_owned(), |spot| spot.value),
-        })
-    })?
+    let labelled = |device: Spot<String>, label: Option<Spot<String>>| Volume {
+        device: device.value,
+        label: label.map_or_else(|| LABEL.to_owned(), |spot| spot.value),
+    };
+    let keys = |field: Field| {
+        field.keys(|keys| {
+            let device = keys.required("device", "/dev/vdb", device);
+            let label = keys.optional("label", |field| {
+                field.read(scalar::label, "1 to 36 of a-z, A-Z, 0-9, -, _ and .")
+            });
+            Some(labelled(device?, label))
+        })?
+    };
+    field.text_or_keys(|field| Some(labelled(device(field)?, None)), keys)
 }
 
 fn ssh(field: Field) -> Option<HostSsh> {

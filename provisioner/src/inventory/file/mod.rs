@@ -13,15 +13,15 @@ use std::net::IpAddr;
 
 use ::federation::names::{
     DatacenterName, DomainLabel, DomainName, HostName, NameError, NamespaceName, NodeName,
-    RegionName, SiteName, Version, VoName,
+    RegionName, SiteName, UserName, Version, VoName,
 };
 use ipnet::IpNet;
 
-use super::decode::Spot;
+use super::decode::{Lines, Spot, Tree};
 use super::problem::Place;
 use super::{
-    Clients, Docker, Email, Gpus, HostSsh, ImageCleanup, Introduction, Kind, Location, Nvidia,
-    Role, Ssh, State, Volume,
+    Docker, Email, Gpus, HostSsh, ImageCleanup, Introduction, Jump, Kind, Location, NodeType,
+    Nvidia, Role, State, Volume,
 };
 
 pub(super) use federation::federation;
@@ -39,7 +39,7 @@ pub(super) struct FederationFile {
     /// Outside: whether the key is there. Inside: whether its value could be read.
     pub(super) nvidia: Option<Spot<Option<Nvidia>>>,
     pub(super) external: Option<ExternalEntry>,
-    pub(super) clients: Option<Clients>,
+    pub(super) clients: Option<ClientsEntry>,
     pub(super) access: Option<AccessEntry>,
     pub(super) image_cleanup: Option<Spot<Option<ImageCleanup>>>,
     pub(super) extra: ExtraEntry,
@@ -60,6 +60,12 @@ pub(super) struct ExternalEntry {
     pub(super) nomad_servers: Option<List<IpAddr>>,
 }
 
+/// `clients:`.
+pub(super) struct ClientsEntry {
+    pub(super) reserved_memory_mib: Option<Spot<u32>>,
+    pub(super) raw_exec: Option<List<NodeType>>,
+}
+
 /// `access:`.
 pub(super) struct AccessEntry {
     pub(super) ssh: Option<List<IpNet>>,
@@ -70,9 +76,9 @@ pub(super) struct AccessEntry {
 /// `extra_hcl:` and `extra_yaml:`, of any level.
 #[derive(Default)]
 pub(super) struct ExtraEntry {
-    pub(super) consul: Option<Spot<String>>,
-    pub(super) nomad: Option<Spot<String>>,
-    pub(super) docker: Option<Spot<serde_json::Map<String, serde_json::Value>>>,
+    pub(super) consul: Option<Spot<Lines>>,
+    pub(super) nomad: Option<Spot<Lines>>,
+    pub(super) docker: Option<Tree>,
 }
 
 /// A list whose items are values; `None` stands for an item that could not be read.
@@ -92,7 +98,7 @@ pub(super) struct SiteFile {
     pub(super) domain: Option<Spot<DomainLabel>>,
     pub(super) state: Option<Spot<State>>,
     pub(super) location: Option<Spot<Option<Location>>>,
-    pub(super) ssh: Option<Ssh>,
+    pub(super) ssh: Option<SshEntry>,
     pub(super) networks: Option<List<IpNet>>,
     pub(super) versions: VersionsEntry,
     pub(super) docker: DockerEntry,
@@ -102,6 +108,13 @@ pub(super) struct SiteFile {
     pub(super) waived: Option<Waivers>,
     pub(super) extra: ExtraEntry,
     pub(super) hosts: Option<Spot<Vec<Option<HostEntry>>>>,
+}
+
+/// `ssh:` of a site.
+pub(super) struct SshEntry {
+    pub(super) user: Option<Spot<UserName>>,
+    pub(super) port: Option<Spot<u16>>,
+    pub(super) jump: Option<List<Jump>>,
 }
 
 /// A list of VOs.
@@ -123,8 +136,9 @@ pub(super) struct PoolEntry {
 /// `certificates:`.
 pub(super) struct CertificatesEntry {
     pub(super) source: Option<Spot<CertificateSource>>,
-    pub(super) email: Option<Spot<Email>>,
-    pub(super) dns_provider: Option<Spot<String>>,
+    /// Outside: whether the key is there. Inside: whether its value could be read.
+    pub(super) email: Option<Spot<Option<Email>>>,
+    pub(super) dns_provider: Option<Spot<Option<String>>>,
 }
 
 /// The words of `certificates.source`.

@@ -1,17 +1,13 @@
 //! Reads a file of `sites/`.
 
-use std::path::Path;
-
 use super::super::decode::Field;
-use super::super::problem::Problems;
-use super::super::tree::Node;
 use super::super::word::WordError;
-use super::super::{Decimal, Location, Pue, Ssh, State};
+use super::super::{Decimal, Location, Pue, State};
 use super::extra::extra;
 use super::host::host;
 use super::{
-    CertificateSource, CertificatesEntry, DockerEntry, PoolEntry, SiteFile, VersionsEntry, VoList,
-    WaiverEntry, Waivers, scalar,
+    CertificateSource, CertificatesEntry, DockerEntry, PoolEntry, SiteFile, SshEntry,
+    VersionsEntry, VoList, WaiverEntry, Waivers, scalar,
 };
 
 const STATES: &[(&str, State)] = &[
@@ -30,8 +26,8 @@ const CERTIFICATE_SOURCES: &[(&str, CertificateSource)] = &[
 ];
 
 /// Reads a file of `sites/`.
-pub(in super::super) fn site(node: &Node, file: &Path, problems: &Problems) -> Option<SiteFile> {
-    Field::document(node, file, problems).keys(|keys| SiteFile {
+pub(in super::super) fn site(document: Field) -> Option<SiteFile> {
+    document.keys(|keys| SiteFile {
         site: keys.optional("site", Field::parse),
         datacenter: keys.required("datacenter", "example-one", Field::parse),
         domain: keys.required("domain", "one", Field::parse),
@@ -53,26 +49,20 @@ pub(in super::super) fn site(node: &Node, file: &Path, problems: &Problems) -> O
     })
 }
 
-fn ssh(field: Field) -> Option<Ssh> {
-    field.keys(|keys| {
-        let user = keys.required("user", "debian", Field::parse);
-        let port = keys.optional("port", |field| {
+fn ssh(field: Field) -> Option<SshEntry> {
+    field.keys(|keys| SshEntry {
+        user: keys.required("user", "debian", Field::parse),
+        port: keys.optional("port", |field| {
             field.read(
                 scalar::port,
                 "a port is 1 to 65535; without the key it is 22",
             )
-        });
-        let jump = keys.optional("jump", |field| {
+        }),
+        jump: keys.optional("jump", |field| {
             let hint = "write it as `bastion.example.org`, or `user@bastion.example.org:2222`";
             field.list(|item| item.read(scalar::jump, hint))
-        });
-        let jump = jump.map_or_else(Vec::new, |list| list.value);
-        Some(Ssh {
-            user: user?.value,
-            port: port.map_or(22, |spot| spot.value),
-            jump: jump.into_iter().flatten().map(|spot| spot.value).collect(),
-        })
-    })?
+        }),
+    })
 }
 
 pub(super) fn vo_list(field: Field) -> Option<VoList> {
@@ -181,12 +171,12 @@ fn pool(field: Field) -> Option<PoolEntry> {
 fn certificates(field: Field) -> Option<CertificatesEntry> {
     field.keys(|keys| CertificatesEntry {
         source: keys.required("source", "own", |field| field.word(CERTIFICATE_SOURCES)),
-        email: keys.optional("email", Field::parse),
+        email: keys.optional("email", |field| {
+            Some(field.whole(|field| Some(field.parse()?.value)))
+        }),
         dns_provider: keys.optional("dns_provider", |field| {
-            field.read(
-                scalar::word,
-                "name it as Traefik's list of providers does: `rfc2136`",
-            )
+            let hint = "name it as Traefik's list of providers does: `rfc2136`";
+            Some(field.whole(|field| Some(field.read(scalar::word, hint)?.value)))
         }),
     })
 }

@@ -1,0 +1,183 @@
+//! The operator's own words: readable, without secrets, and of what is theirs to set.
+
+use hcl::edit::expr::{Expression, ObjectKey};
+use hcl::edit::parser::parse_body;
+use hcl::edit::structure::{Attribute, Block, BlockLabel, Body, Structure};
+use hcl::edit::{Decorated, Ident, Span as _};
+
+use super::super::decode::{Lines, Spot, Tree};
+use super::super::file::ExtraEntry;
+use super::super::problem::Problems;
+use super::owned::{CONSUL, DOCKER, NOMAD, Owned};
+
+/// Reports what one level may not add.
+pub(super) fn extra(entry: &ExtraEntry, problems: &Problems) {
+    entry
+        .consul
+        .iter()
+        .for_each(|text| hcl(text, CONSUL, problems));
+    entry
+        .nomad
+        .iter()
+        .for_each(|text| hcl(text, NOMAD, problems));
+    entry.docker.iter().for_each(|tree| docker(tree, problems));
+}
+
+fn docker(tree: &Tree, problems: &Problems) {
+    let is_live = tree
+        .value
+        .get("live-restore")
+        .is_some_and(|value| value == true);
+    for (path, place) in &tree.keys {
+        if let Some(why) = owner(path, DOCKER) {
+            problems.error(place, not_yours(path), why);
+        } else if path == "live-restore" && is_live {
+            let what = "with `live-restore` Nomad starts jobs twice when Docker restarts";
+            let hint = "leave it out: Nomad takes a lost daemon for the end of its jobs";
+            problems.error(place, what, hint);
+        }
+    }
+}
+
+/// A key that a text sets, and where its name begins, in bytes.
+struct Said {
+    path: String,
+    at: usize,
+    is_value: bool,
+}
+
+fn hcl(text: &Spot<Lines>, owned: Owned, problems: &Problems) {
+    let source = &text.value.text;
+    let body = match parse_body(source) {
+        Ok(body) => body,
+        Err(error) => {
+            let at = error.location();
+            let place = text.place_of(at.line(), at.column());
+            let is_quoted = error.line().trim_start().starts_with('"');
+            let hint = if is_quoted {
+                "keys in quotes are for maps: write the block as `name = { … }`"
+            } else {
+                "write each key of a block on a line of its own, as HCL 2 does"
+            };
+            return problems.error(&place, format!("not HCL: {}", error.message()), hint);
+        }
+    };
+    for said in keys(&body, "") {
+        let (line, column) = line_and_column(source, said.at);
+        let place = text.place_of(line, column);
+        if let Some(why) = owner(&said.path, owned) {
+            problems.error(&place, not_yours(&said.path), why);
+        } else if said.is_value && is_secret(&said.path) {
+            let what = format!(
+                "`{}` is a secret, and whoever reads the inventory would know it",
+                said.path
+            );
+            problems.error(&place, what, "give it to the agents by their environment");
+        }
+    }
+}
+
+fn not_yours(path: &str) -> String {
+    format!("`{path}` is not to be set here")
+}
+
+/// What says the value at a path, if that is not the operator.
+fn owner(path: &str, owned: Owned) -> Option<&'static str> {
+    let is_meant = |known: &str| match known.strip_suffix('*') {
+        Some(start) => path.starts_with(start),
+        None => path == known,
+    };
+    owned
+        .iter()
+        .find(|(known, _)| is_meant(known))
+        .map(|(_, why)| *why)
+}
+
+/// Whether the last name of a path is one that secrets have.
+fn is_secret(path: &str) -> bool {
+    let name = path.rsplit('.').next().unwrap_or_default();
+    [
+        "token",
+        "password",
+        "passwd",
+        "secret",
+        "secret_id",
+        "encrypt",
+    ]
+    .iter()
+    .any(|secret| name == *secret || name.ends_with(&format!("_{secret}")))
+}
+
+/// Every key of a body, each before what is in it.
+fn keys(body: &Body, path: &str) -> Vec<Said> {
+    let of = |structure: &Structure| match structure {
+        Structure::Attribute(attribute) => attribute_keys(attribute, path),
+        Structure::Block(block) => block_keys(block, path),
+    };
+    body.iter().flat_map(of).collect()
+}
+
+fn attribute_keys(attribute: &Attribute, path: &str) -> Vec<Said> {
+    value_keys(&attribute.value, said(&attribute.key, path))
+}
+
+/// A key, and those of its value where that is a map.
+fn value_keys(value: &Expression, key: Said) -> Vec<Said> {
+    let Expression::Object(object) = value else {
+        return vec![Said {
+            is_value: true,
+            ..key
+        }];
+    };
+    let inner: Vec<_> = object
+        .iter()
+        .filter_map(|(name, value)| Some((named(name)?, value)))
+        .flat_map(|(name, value)| {
+            let path = below(&key.path, &name);
+            value_keys(
+                value.expr(),
+                Said {
+                    path,
+                    at: key.at,
+                    is_value: false,
+                },
+            )
+        })
+        .collect();
+    std::iter::once(key).chain(inner).collect()
+}
+
+fn named(key: &ObjectKey) -> Option<String> {
+    match key {
+        ObjectKey::Ident(name) => Some(name.to_string()),
+        ObjectKey::Expression(name) => name.as_str().map(str::to_owned),
+    }
+}
+
+/// A block by its name and labels, and what is in it.
+fn block_keys(block: &Block, path: &str) -> Vec<Said> {
+    let start = said(&block.ident, path);
+    let label = |path: String, label: &BlockLabel| below(&path, label.as_str());
+    let whole = block.labels.iter().fold(start.path.clone(), label);
+    let inner = keys(&block.body, &whole);
+    std::iter::once(start).chain(inner).collect()
+}
+
+fn said(name: &Decorated<Ident>, path: &str) -> Said {
+    Said {
+        path: below(path, name.as_str()),
+        at: name.span().map_or(0, |span| span.start),
+        is_value: false,
+    }
+}
+
+fn below(path: &str, name: &str) -> String {
+    let dot = if path.is_empty() { "" } else { "." };
+    format!("{path}{dot}{name}")
+}
+
+fn line_and_column(text: &str, at: usize) -> (usize, usize) {
+    let before = text.get(..at).unwrap_or_default();
+    let last = before.rsplit('\n').next().unwrap_or_default();
+    (before.matches('\n').count() + 1, last.chars().count() + 1)
+}
