@@ -45,6 +45,12 @@ pub enum Command {
         #[arg(default_value = ".")]
         inventory: PathBuf,
     },
+    /// Print the JSON Schema of an inventory's files, for editors.
+    Schema {
+        /// Which file; without it, a schema that takes either.
+        #[arg(value_enum)]
+        document: Option<WhichDocument>,
+    },
     /// Write every file of every host into a folder. Needs no host and no secret.
     Render {
         /// The inventory folder.
@@ -102,6 +108,15 @@ pub enum Command {
         /// Which shell.
         shell: Shell,
     },
+}
+
+/// A kind of file of an inventory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum WhichDocument {
+    /// `federation.yaml`.
+    Federation,
+    /// A file of `sites/`.
+    Site,
 }
 
 /// The inventory and how to reach its hosts.

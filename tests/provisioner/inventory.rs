@@ -2,6 +2,7 @@
 
 mod fuzz;
 mod rules;
+mod schema;
 
 use std::collections::BTreeSet;
 use std::fs;

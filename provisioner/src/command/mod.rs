@@ -8,6 +8,7 @@ mod interrupt;
 mod plan;
 mod prepared;
 mod render;
+mod schema;
 mod secrets;
 mod verify;
 
@@ -35,6 +36,7 @@ pub type Error = Box<dyn std::error::Error + Send + Sync>;
 pub fn run(cli: Cli) -> Result<Ended, Error> {
     let listener = listener(cli.output, cli.quiet);
     match cli.command {
+        Command::Schema { document } => Ok(schema::run(document)),
         Command::Check { inventory } => check::run(&inventory, cli.output),
         Command::Render { inventory, out } => render::run(&inventory, &out, cli.output),
         Command::Plan { target, script } => plan::run(&target, script, listener.as_ref()),

@@ -19,6 +19,7 @@ mod host;
 mod outline;
 mod problem;
 mod read;
+mod schema;
 mod site;
 mod spelling;
 mod tree;
@@ -37,6 +38,7 @@ pub use federation::{
 pub use host::{Gpus, Host, HostSsh, Kind, NodeType, Role, Volume};
 pub use problem::{InventoryError, Problem, Severity};
 pub use read::{Draft, Loaded, load, load_with};
+pub use schema::{Document, schema};
 pub use site::{AddressPool, Certificates, Jump, Location, Pue, Site, Ssh, State, Waiver};
 pub use word::{CountryCode, Decimal, Email};
 
