@@ -1,10 +1,13 @@
 //! The flags of `atoll`, and nothing else.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use federation::names::{DatacenterName, DomainLabel, RegionName, SiteName, UserName};
 
+use crate::inventory::{NewVo, host_address};
 use crate::progress::Format;
 
 /// Turns an inventory into running Nomad, Consul, Docker and Traefik.
@@ -39,6 +42,10 @@ pub struct Cli {
 /// What `atoll` can do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Write a commented inventory of a new site, by asking or from flags. Overwrites nothing.
+    ///
+    /// In a folder without `federation.yaml` the site is the first of a new federation.
+    Init(Box<Init>),
     /// Check an inventory: all its problems, each with file, line and column.
     Check {
         /// The inventory folder.
@@ -108,6 +115,44 @@ pub enum Command {
         /// Which shell.
         shell: Shell,
     },
+}
+
+/// What a new site is; what is not said is asked.
+#[derive(Debug, Args)]
+pub struct Init {
+    /// The inventory folder; made if it is not there.
+    #[arg(default_value = ".")]
+    pub inventory: PathBuf,
+    /// A new federation's name: Nomad's region.
+    #[arg(long, value_name = "NAME")]
+    pub federation: Option<RegionName>,
+    /// The site's name in GOCDB.
+    #[arg(long, value_name = "NAME")]
+    pub site: Option<SiteName>,
+    /// Consul's and Nomad's datacenter.
+    #[arg(long, value_name = "NAME")]
+    pub datacenter: Option<DatacenterName>,
+    /// The site's label in its users' URLs.
+    #[arg(long, value_name = "LABEL")]
+    pub domain: Option<DomainLabel>,
+    /// A VO of a new federation; may be repeated.
+    #[arg(long, value_name = "NAME=NAMESPACE@DOMAIN")]
+    pub vo: Vec<NewVo>,
+    /// The account that SSH uses.
+    #[arg(long, value_name = "NAME")]
+    pub user: Option<UserName>,
+    /// Address of a server; may be repeated.
+    #[arg(long, value_name = "ADDRESS", value_parser = host_address)]
+    pub server: Vec<IpAddr>,
+    /// Address of a gateway; may be repeated.
+    #[arg(long, value_name = "ADDRESS", value_parser = host_address)]
+    pub gateway: Vec<IpAddr>,
+    /// Address of a host that runs users' jobs; may be repeated.
+    #[arg(long, value_name = "ADDRESS", value_parser = host_address)]
+    pub client: Vec<IpAddr>,
+    /// Do not ask: take what is suggested for all that is not said.
+    #[arg(long, short)]
+    pub yes: bool,
 }
 
 /// A kind of file of an inventory.

@@ -28,7 +28,8 @@ const MAY_USE: walls::Table = &[
         ],
     ),
     ("verify", &["plan", "secrets", "host", "progress"]),
-    ("cli", &["progress"]),
+    // A flag is read as the inventory would read the same word.
+    ("cli", &["inventory", "progress"]),
     (
         "command",
         &[

@@ -1,6 +1,7 @@
 //! Inventories as operators write them: what loads, and what each mistake answers.
 
 mod fuzz;
+mod init;
 mod rules;
 mod schema;
 

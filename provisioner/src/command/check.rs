@@ -46,7 +46,8 @@ pub(super) fn run(folder: &Path, format: Format) -> Result<Ended, Error> {
     }
 }
 
-fn tell(problems: &[Problem], format: Format) {
+/// Shows problems, one a line.
+pub(super) fn tell(problems: &[Problem], format: Format) {
     for problem in problems {
         match format {
             Format::Human => show(&format!("{problem}\n")),

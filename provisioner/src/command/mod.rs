@@ -4,6 +4,7 @@ mod apply;
 mod artifacts;
 mod certs;
 mod check;
+mod init;
 mod interrupt;
 mod plan;
 mod prepared;
@@ -36,6 +37,7 @@ pub type Error = Box<dyn std::error::Error + Send + Sync>;
 pub fn run(cli: Cli) -> Result<Ended, Error> {
     let listener = listener(cli.output, cli.quiet);
     match cli.command {
+        Command::Init(init) => init::run(&init, cli.output),
         Command::Schema { document } => Ok(schema::run(document)),
         Command::Check { inventory } => check::run(&inventory, cli.output),
         Command::Render { inventory, out } => render::run(&inventory, &out, cli.output),

@@ -450,7 +450,7 @@ fn json(node: &Node) -> serde_json::Value {
 }
 
 /// The address of a host, which other hosts can reach.
-fn host_address(text: &str) -> Result<IpAddr, String> {
+pub(super) fn host_address(text: &str) -> Result<IpAddr, String> {
     let is_of_a_host =
         |it: &IpAddr| !(it.is_unspecified() || it.is_loopback() || it.is_multicast());
     let address = text

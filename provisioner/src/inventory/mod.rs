@@ -21,6 +21,7 @@ mod problem;
 mod read;
 mod schema;
 mod site;
+mod skeleton;
 mod spelling;
 mod tree;
 mod word;
@@ -40,6 +41,7 @@ pub use problem::{InventoryError, Problem, Severity};
 pub use read::{Draft, Loaded, load, load_with};
 pub use schema::{Document, schema};
 pub use site::{AddressPool, Certificates, Jump, Location, Pue, Site, Ssh, State, Waiver};
+pub use skeleton::{NewFederation, NewSite, NewVo, Suggestions, drafts, host_address, site_file};
 pub use word::{CountryCode, Decimal, Email};
 
 /// The whole federation: one document of its own, and one per site.

@@ -3,12 +3,14 @@
 //! The stages tell events; this room turns them into lanes of a terminal, plain
 //! lines or JSON. It is the only one that prints.
 
+mod ask;
 mod event;
 mod human;
 mod json;
 
 use std::io::IsTerminal as _;
 
+pub use ask::{ask, can_ask};
 pub use event::{Event, Outcome, Verdict};
 
 /// Takes events from many threads.
