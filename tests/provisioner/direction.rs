@@ -6,7 +6,7 @@ use crate::walls;
 
 /// Each room, and the rooms it may name. A room may always name itself.
 const MAY_USE: walls::Table = &[
-    ("inventory", &[]),
+    ("inventory", &["versions"]),
     ("versions", &[]),
     ("plan", &["inventory", "versions"]),
     ("render", &["plan"]),

@@ -196,7 +196,7 @@ fn site_file(index: usize, site: &Site, vos: usize) -> (String, Vec<String>) {
     head.push_str(match site.certificates {
         0 => "",
         1 => "certificates: { source: files }\n",
-        _ => "certificates: { source: acme, email: ops@example.org, dns_provider: rfc2136 }\n",
+        _ => "certificates: { source: acme, email: ops@site.example.org, dns_provider: rfc2136 }\n",
     });
     head.push_str(match site.location {
         0 => "",

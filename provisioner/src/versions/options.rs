@@ -118,8 +118,8 @@ fn tables(product: Product) -> impl Iterator<Item = &'static Options> {
     TABLES.iter().filter(move |table| table.product == product)
 }
 
-/// The known lines of a product, the oldest first.
-pub(super) fn lines(product: Product) -> Vec<&'static [u32]> {
+/// The numbers of the known lines of a product, the oldest first.
+pub fn lines(product: Product) -> Vec<&'static [u32]> {
     let mut lines: Vec<_> = tables(product).map(Options::line).collect();
     lines.dedup();
     lines

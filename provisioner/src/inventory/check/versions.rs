@@ -1,40 +1,28 @@
 //! Releases: known ones, and such as work with each other.
 
-use std::fmt;
-
 use federation::names::Version;
+
+use crate::versions::{Options, Product, lines};
 
 use super::super::Role;
 use super::super::decode::Spot;
 use super::super::file::{Files, SiteFile, VersionsEntry};
 use super::super::problem::Problems;
 
-/// A product whose releases come in lines, such as 1.21 of 1.21.1.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Product {
-    Consul,
-    Nomad,
-    Traefik,
-}
-
 /// How far apart the lines of agents may be that work together.
 const MOST_LINES: usize = 2;
 /// Nomad takes no older plugins since 1.9.5.
 const OLDEST_CNI: [u32; 3] = [1, 2, 0];
 
-/// Where a release's line stands among those whose options Atoll knows, the oldest being 0;
-/// else all there are.
-fn known_line(product: Product, version: &Version) -> Result<usize, &'static [&'static str]> {
-    let lines: &[&str] = match product {
-        Product::Consul => &["1.21", "1.22", "2.0"],
-        Product::Nomad => &["1.10", "1.11", "2.0"],
-        Product::Traefik => &["3.7"],
-    };
-    let line = version
-        .as_str()
-        .rsplit_once('.')
-        .map_or("", |(line, _)| line);
-    lines.iter().position(|known| *known == line).ok_or(lines)
+/// Products whose releases must be known, because they do not start with an option of another.
+const PRODUCTS: [Product; 3] = [Product::Consul, Product::Nomad, Product::Traefik];
+
+/// Where a release's line stands among those whose options are known, the oldest being 0.
+fn line(product: Product, version: &Version) -> Option<usize> {
+    let numbers = version.numbers();
+    lines(product)
+        .iter()
+        .position(|line| numbers.starts_with(line))
 }
 
 /// Reports releases that Atoll does not know, and such as do not work together.
@@ -54,20 +42,9 @@ pub(super) fn versions(files: &Files, problems: &Problems) {
 }
 
 fn known(versions: &VersionsEntry, problems: &Problems) {
-    for (product, version) in Product::ALL
-        .iter()
-        .filter_map(|it| Some((*it, it.of(versions)?)))
-    {
-        if !is_release(version, problems) {
-            continue;
-        }
-        if let Err(lines) = known_line(product, &version.value) {
-            let what = format!(
-                "Atoll does not know the options of {product} {}",
-                version.value
-            );
-            let hint = format!("it knows those of {}", lines.join(", "));
-            problems.error(&version.place, what, &hint);
+    for product in PRODUCTS {
+        if let Some(version) = of(product, versions).filter(|it| is_release(it, problems)) {
+            has_options(product, version, problems);
         }
     }
     let Some(cni) = versions
@@ -80,6 +57,32 @@ fn known(versions: &VersionsEntry, problems: &Problems) {
     if cni.value.numbers().as_slice() < OLDEST_CNI.as_slice() {
         let what = format!("Nomad refuses CNI plugins {}", cni.value);
         problems.error(&cni.place, what, "since 1.9.5 it wants 1.2.0 or later");
+    }
+}
+
+/// Options of an unknown line cannot be told from mistakes; those of a line that no program was
+/// asked for may be some.
+fn has_options(product: Product, version: &Spot<Version>, problems: &Problems) {
+    let wanted = &version.value;
+    match Options::of(product, wanted) {
+        Ok(options) if options.is_proven() => {}
+        Ok(_) => {
+            let what = format!("the options of {product} {wanted} were only read about");
+            let hint = "try it on one host first: the program itself was not asked yet";
+            problems.warning(&version.place, what, hint);
+        }
+        Err(_) => {
+            let what = format!("Atoll does not know the options of {product} {wanted}");
+            let dotted = |line: &&[u32]| {
+                line.iter()
+                    .map(u32::to_string)
+                    .collect::<Vec<_>>()
+                    .join(".")
+            };
+            let known: Vec<_> = lines(product).iter().map(dotted).collect();
+            let hint = format!("it knows those of {}", known.join(", "));
+            problems.error(&version.place, what, &hint);
+        }
     }
 }
 
@@ -148,8 +151,8 @@ fn together(
     whose: &str,
     problems: &Problems,
 ) {
-    let lines = [version, wanted].map(|spot| known_line(product, &spot.value));
-    let [Ok(line), Ok(wanted_line)] = lines else {
+    let lines = [version, wanted].map(|spot| line(product, &spot.value));
+    let [Some(line), Some(wanted_line)] = lines else {
         return;
     };
     let place = &version.place;
@@ -169,24 +172,11 @@ fn together(
     }
 }
 
-impl Product {
-    const ALL: [Self; 3] = [Self::Consul, Self::Nomad, Self::Traefik];
-
-    fn of(self, versions: &VersionsEntry) -> Option<&Spot<Version>> {
-        match self {
-            Self::Consul => versions.consul.as_ref(),
-            Self::Nomad => versions.nomad.as_ref(),
-            Self::Traefik => versions.traefik.as_ref(),
-        }
-    }
-}
-
-impl fmt::Display for Product {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Consul => "Consul",
-            Self::Nomad => "Nomad",
-            Self::Traefik => "Traefik",
-        })
+fn of(product: Product, versions: &VersionsEntry) -> Option<&Spot<Version>> {
+    match product {
+        Product::Consul => versions.consul.as_ref(),
+        Product::Nomad => versions.nomad.as_ref(),
+        Product::Traefik => versions.traefik.as_ref(),
+        Product::Docker => None,
     }
 }
