@@ -14,7 +14,7 @@ use std::time::Duration;
 use federation::usage::Moment;
 use sd_notify::NotifyState;
 
-use crate::cgroup::{self, Groups, TaskKey};
+use crate::cgroup::{self, Groups};
 use crate::clock::{Clock, SystemClock};
 use crate::deliver::{self, Bell, Https, Sender, Standing};
 use crate::follow::{self, Followed};
@@ -193,7 +193,7 @@ impl Daemon<'_> {
         if let Some(node_id) = &followed.node_id {
             self.belong(node_id)?;
         }
-        let snapshot = self.groups.read(&self.drivers(&followed));
+        let snapshot = self.groups.read(&self.meter.drivers(&followed.allocations));
         let busy = self.busy(&followed);
         let now = self.clock.now();
         let bodies = self.meter.observe(
@@ -232,21 +232,6 @@ impl Daemon<'_> {
             Err(error) => self.complain(&error)?,
         }
         Ok(())
-    }
-
-    /// The drivers of all tasks that Nomad lists as not over, and of those that are metered.
-    fn drivers(&self, followed: &Followed) -> BTreeMap<TaskKey, String> {
-        let mut drivers = self.meter.drivers();
-        for allocation in followed.allocations.iter().filter(|a| a.ended.is_none()) {
-            for task in &allocation.facts.tasks {
-                let key = TaskKey {
-                    allocation: allocation.facts.id.clone(),
-                    task: task.name.clone(),
-                };
-                drivers.insert(key, task.driver.clone());
-            }
-        }
-        drivers
     }
 
     fn busy(&mut self, followed: &Followed) -> BTreeMap<String, Answer<Busy>> {

@@ -123,19 +123,20 @@ impl Meter {
         u64::try_from(wall_us).unwrap_or(0)
     }
 
-    /// The driver of each task that is being metered.
-    pub fn drivers(&self) -> BTreeMap<TaskKey, String> {
-        let mut drivers = BTreeMap::new();
-        for (id, open) in &self.state.allocations {
-            for task in &open.facts.tasks {
+    /// The driver of each task that is metered, and of those in `listed` that are not over.
+    pub fn drivers(&self, listed: &[nomad::Allocation]) -> BTreeMap<TaskKey, String> {
+        let metered = self.state.allocations.values().map(|open| &open.facts);
+        let listed = listed.iter().filter(|listed| listed.ended.is_none());
+        let all = metered.chain(listed.map(|listed| &listed.facts));
+        all.flat_map(|facts| facts.tasks.iter().map(move |task| (facts, task)))
+            .map(|(facts, task)| {
                 let key = TaskKey {
-                    allocation: id.clone(),
+                    allocation: facts.id.clone(),
                     task: task.name.clone(),
                 };
-                drivers.insert(key, task.driver.clone());
-            }
-        }
-        drivers
+                (key, task.driver.clone())
+            })
+            .collect()
     }
 
     /// Takes what was seen, and gives the entries that follow.
