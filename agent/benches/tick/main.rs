@@ -7,8 +7,10 @@
 //! five minutes. What is counted is CPU time, so that a busy machine blurs it little.
 //!
 //! Flags: `--looks N` and `--rounds N`; `--layout v1` or `v2`; `--allocations N`;
+//! `--pause-ms N` waits as long for news as the agent does: its caches are cold then;
 //! `--kernel` makes the groups in the machine's own trees (as root), since files in
-//! a folder are read for less than the kernel's; `--gpu-library FILE` asks a driver.
+//! a folder are read for less than the kernel's; `--gpu-library FILE` asks the library of
+//! `tests/fake-nvml` in place of GPUs that answer at once.
 
 #![allow(
     clippy::unwrap_used,
@@ -17,6 +19,7 @@
     reason = "a benchmark that cannot go on has failed, and it prints"
 )]
 
+mod driver;
 mod node;
 mod processes;
 
@@ -25,9 +28,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use agent::cgroup::Groups;
-use agent::gpu::{Answer, Busy, Gpus, Inventory};
+use agent::gpu::{Answer, Busy, Gpus};
 use agent::ledger::Ledger;
 use agent::meter::{Listing, Meter, Observation};
+use driver::{Fake, Steady};
 use federation::usage::Moment;
 use node::{Layout, Node};
 use rustix::time::{ClockId, clock_gettime};
@@ -48,6 +52,7 @@ struct Flags {
     allocations: Vec<usize>,
     looks: usize,
     rounds: usize,
+    pause: Duration,
     kernel: bool,
     gpu_library: Option<PathBuf>,
 }
@@ -58,6 +63,7 @@ fn flags() -> Flags {
         allocations: vec![0, 20, 100],
         looks: 300,
         rounds: 5,
+        pause: Duration::from_millis(1),
         kernel: false,
         gpu_library: None,
     };
@@ -70,6 +76,7 @@ fn flags() -> Flags {
             "--kernel" => flags.kernel = true,
             "--looks" => flags.looks = value().parse().unwrap(),
             "--rounds" => flags.rounds = value().parse().unwrap(),
+            "--pause-ms" => flags.pause = Duration::from_millis(value().parse().unwrap()),
             "--allocations" => flags.allocations = vec![value().parse().unwrap()],
             "--gpu-library" => flags.gpu_library = Some(value().into()),
             "--layout" if value() == "v1" => flags.layouts = vec![Layout::V1],
@@ -126,13 +133,16 @@ fn measure(layout: Layout, count: usize, flags: &Flags) -> [f64; 5] {
     let folder = tempfile::tempdir().unwrap();
     let (mut ledger, _) = Ledger::open(&folder.path().join("ledger.db")).unwrap();
     ledger.belong("node-1").unwrap();
-    let gpus: Box<dyn Gpus> = match &flags.gpu_library {
-        Some(library) => Box::new(agent::gpu::start(Some(library.clone()))),
+    let fake = flags.gpu_library.as_deref();
+    let fake = fake.map(|library| Fake::new(library, GPUS));
+    let gpus: Box<dyn Gpus> = match &fake {
+        Some(fake) => Box::new(agent::gpu::start(Some(fake.library()))),
         None => Box::new(Steady),
     };
     let mut daemon = Daemon {
         groups: agent::cgroup::open_at(node.roots()),
         gpus,
+        fake,
         meter: Meter::new(ledger.committed()),
         ledger,
         spent: [0.0; 5],
@@ -140,13 +150,13 @@ fn measure(layout: Layout, count: usize, flags: &Flags) -> [f64; 5] {
     let mut now = BEGIN;
     // What begins is written at once, and then no more.
     for _ in 0..3 {
-        daemon.look(&mut node, &mut now);
+        daemon.look(&mut node, &mut now, flags.pause);
     }
     let mut rounds = Vec::new();
     for _ in 0..flags.rounds {
         daemon.spent = [0.0; 5];
         for _ in 0..flags.looks {
-            daemon.look(&mut node, &mut now);
+            daemon.look(&mut node, &mut now, flags.pause);
         }
         rounds.push(daemon.spent);
     }
@@ -163,6 +173,7 @@ fn measure(layout: Layout, count: usize, flags: &Flags) -> [f64; 5] {
 struct Daemon {
     groups: Box<dyn Groups>,
     gpus: Box<dyn Gpus>,
+    fake: Option<Fake>,
     meter: Meter,
     ledger: Ledger,
     /// µs of each part.
@@ -171,10 +182,13 @@ struct Daemon {
 
 impl Daemon {
     /// One second of the agent's loop.
-    fn look(&mut self, node: &mut Node, now: &mut Moment) {
+    fn look(&mut self, node: &mut Node, now: &mut Moment, pause: Duration) {
         now.boot_us += S;
         now.wall_us += S;
         node.work();
+        if let Some(fake) = &self.fake {
+            fake.at(*now);
+        }
         let mut from = cpu_us();
         let mut spent = [0.0; 5];
         let mut part = 0;
@@ -206,7 +220,7 @@ impl Daemon {
             .commit(bodies, self.meter.state(), *now)
             .unwrap();
         next();
-        self.groups.wait(Duration::from_millis(1));
+        self.groups.wait(pause);
         next();
         for (sum, us) in self.spent.iter_mut().zip(spent) {
             *sum += us;
@@ -220,22 +234,4 @@ fn cpu_us() -> f64 {
     #[expect(clippy::cast_precision_loss, reason = "a run takes some seconds")]
     let us = time.tv_sec as f64 * 1e6 + time.tv_nsec as f64 / 1e3;
     us
-}
-
-/// GPUs that work four tenths of their time, and answer at once.
-struct Steady;
-
-impl Gpus for Steady {
-    fn inventory(&self) -> Answer<Inventory> {
-        Answer::Ok(Inventory::default())
-    }
-
-    fn busy(&self, _: &str, since_us: u64) -> Answer<Busy> {
-        Answer::Ok(Busy {
-            busy_us: 400_000,
-            seen_us: 1_000_000,
-            bound_us: 338_334,
-            last_seen_us: since_us + 1_000_000,
-        })
-    }
 }

@@ -10,6 +10,7 @@ use federation::usage::{Allocation, Device, Task};
 use tempfile::TempDir;
 
 use crate::BEGIN;
+use crate::driver::uuid;
 use crate::processes::Processes;
 
 /// The version of the tree.
@@ -229,10 +230,7 @@ impl Drop for Node {
 
 fn gpu(number: usize) -> Device {
     Device {
-        id: format!(
-            "GPU-{}-0000-4000-8000-00000000000{number}",
-            number.to_string().repeat(8)
-        ),
+        id: uuid(number),
         vendor: "nvidia".to_owned(),
         kind: "gpu".to_owned(),
         model: "NVIDIA A100-PCIE-40GB".to_owned(),

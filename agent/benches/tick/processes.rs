@@ -30,7 +30,7 @@ impl Processes {
     }
 
     pub(crate) fn list(&self) -> String {
-        self.own.iter().map(|pid| format!("{pid}\n")).collect()
+        self.own.iter().map(|pid| pid.to_string() + "\n").collect()
     }
 }
 
