@@ -1,5 +1,7 @@
 //! The driver's own library, through `nvml-wrapper`.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use nvml_wrapper::enum_wrappers::device::Sampling;
@@ -41,24 +43,39 @@ impl Opens for Library {
             std::mem::forget(nvml);
             return Err("the NVIDIA library is none: it has no nvmlShutdown".to_owned());
         }
-        Ok(Box::new(Opened { nvml }))
+        Ok(Box::new(Opened {
+            nvml,
+            places: RefCell::default(),
+        }))
     }
 }
 
 /// The library, opened; dropping it closes it.
 struct Opened {
     nvml: Nvml,
+    /// Where each GPU that was asked for was found.
+    places: RefCell<BTreeMap<String, u32>>,
 }
 
 impl Opened {
-    /// A search by UUID would wake other GPUs, so they are asked for theirs one by one.
+    /// A search by UUID would wake other GPUs, so they are asked for theirs one by one: first
+    /// the one that it was the last time.
     fn device(&self, id: &str) -> Result<Device<'_>, Fault> {
+        let place = self.places.borrow().get(id).copied();
+        if let Some(Ok(device)) = place.map(|place| self.nvml.device_by_index(place))
+            && device.uuid().is_ok_and(|uuid| uuid == id)
+        {
+            return Ok(device);
+        }
         let mut fault = None;
         for index in 0..self.nvml.device_count().map_err(fault_of)? {
             let device = self.nvml.device_by_index(index);
             let asked = device.and_then(|device| Ok((device.uuid()?, device)));
             match asked {
-                Ok((uuid, device)) if uuid == id => return Ok(device),
+                Ok((uuid, device)) if uuid == id => {
+                    self.places.borrow_mut().insert(uuid, index);
+                    return Ok(device);
+                }
                 Ok(_) => {}
                 Err(error) => fault = Some(fault_of(error)),
             }
