@@ -140,7 +140,7 @@ fn measure(layout: Layout, count: usize, flags: &Flags) -> [f64; 5] {
         None => Box::new(Steady),
     };
     let mut daemon = Daemon {
-        groups: agent::cgroup::open_at(node.roots()),
+        groups: agent::cgroup::open_at(&node.roots()),
         gpus,
         fake,
         meter: Meter::new(ledger.committed()),

@@ -52,7 +52,14 @@ pub(super) fn task_in(text: &str) -> Result<Option<TaskKey>, serde_json::Error> 
 #[derive(Debug)]
 pub(super) struct Containers {
     folder: PathBuf,
-    known: BTreeMap<String, Option<TaskKey>>,
+    known: BTreeMap<String, Known>,
+}
+
+#[derive(Debug)]
+struct Known {
+    task: Option<TaskKey>,
+    /// Whether it was asked for since the last time that others were forgotten.
+    asked: bool,
 }
 
 impl Containers {
@@ -65,8 +72,9 @@ impl Containers {
 
     /// The task of a container, if it is one's; its file is read until it could be read once.
     pub(super) fn task(&mut self, id: &str) -> Option<TaskKey> {
-        if let Some(known) = self.known.get(id) {
-            return known.clone();
+        if let Some(known) = self.known.get_mut(id) {
+            known.asked = true;
+            return known.task.clone();
         }
         let file = self.folder.join(id).join("config.v2.json");
         let size = std::fs::metadata(&file).ok()?.len();
@@ -74,13 +82,18 @@ impl Containers {
             return None;
         }
         let task = task_in(&std::fs::read_to_string(&file).ok()?).ok()?;
-        self.known.insert(id.to_owned(), task.clone());
+        let known = Known {
+            task: task.clone(),
+            asked: true,
+        };
+        self.known.insert(id.to_owned(), known);
         task
     }
 
-    /// Forgets all containers but these.
-    pub(super) fn keep(&mut self, there: &[String]) {
-        self.known.retain(|id, _| there.contains(id));
+    /// Forgets the containers that nobody asked for since the last time: they are gone.
+    pub(super) fn forget(&mut self) {
+        self.known
+            .retain(|_, known| std::mem::take(&mut known.asked));
     }
 }
 

@@ -4,6 +4,7 @@
 //! read is left out of a [`Snapshot`]; nothing is ever guessed to be 0.
 
 mod container;
+mod file;
 mod parent;
 mod process;
 mod tree;
@@ -134,11 +135,11 @@ impl Roots {
 
 /// The machine's tree, of whichever version it is.
 pub fn open() -> Box<dyn Groups> {
-    open_at(Roots::default())
+    open_at(&Roots::default())
 }
 
 /// A tree below other folders, such as a recorded one.
-pub fn open_at(roots: Roots) -> Box<dyn Groups> {
+pub fn open_at(roots: &Roots) -> Box<dyn Groups> {
     match roots.version() {
         Version::V1 => Box::new(v1::Tree::new(roots)),
         Version::V2 => Box::new(v2::Tree::new(roots)),

@@ -3,14 +3,17 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use crate::cgroup::file::{Folder, Kept, Shelf};
 use crate::cgroup::{Parent, Reading, Seen, Snapshot, TaskKey, tree};
 
 /// How a version of the tree shows a group.
 pub(super) struct Counter {
-    /// CPU time of a group and all below it, in µs.
-    pub(super) used_us: fn(&Path) -> Option<u64>,
-    /// Whether a process is in it.
-    pub(super) has_processes: fn(&Path) -> bool,
+    /// The file in which CPU time of a group and all below it stands.
+    pub(super) usage: &'static str,
+    /// That time, in µs, from the text of the file.
+    pub(super) used_us: fn(&str) -> Option<u64>,
+    /// Whether a process is in a group.
+    pub(super) has_processes: fn(&Group) -> bool,
     /// How far the counter may be ahead of what it shows, in µs.
     pub(super) bound_us: u64,
 }
@@ -23,59 +26,114 @@ pub(super) enum Child {
     Passed,
 }
 
-/// A parent group that is read.
-pub(super) struct Family<'a> {
-    pub(super) counter: &'a Counter,
-    pub(super) root: &'a Path,
-    pub(super) folder: PathBuf,
-    pub(super) name: &'a str,
-    /// None where the parent counts too much besides to say anything.
-    pub(super) account: Option<&'a mut Account>,
+/// A group that is read each time, for as long as it is there.
+#[derive(Debug)]
+pub(super) struct Group {
+    pub(super) folder: Folder,
+    /// What version 2 tells of the group's processes.
+    pub(super) events: Kept,
+    usage: Kept,
+    inode: u64,
+    epoch: String,
 }
 
-impl Family<'_> {
+/// A parent group and its children.
+pub(super) struct Family {
+    counter: &'static Counter,
+    root: PathBuf,
+    folder: PathBuf,
+    name: &'static str,
+    /// None where the parent counts too much besides to say anything.
+    account: Option<Account>,
+    shelf: Shelf,
+    own: Option<Group>,
+    /// By name.
+    groups: BTreeMap<String, Group>,
+}
+
+impl Family {
+    /// The family of the group `path`; its files stand on a shelf.
+    pub(super) fn new(
+        counter: &'static Counter,
+        root: &Path,
+        path: &str,
+        name: &'static str,
+        shelf: &Shelf,
+    ) -> Self {
+        Self {
+            counter,
+            root: root.to_owned(),
+            folder: root.join(path),
+            name,
+            account: Some(Account::default()),
+            shelf: shelf.clone(),
+            own: None,
+            groups: BTreeMap::new(),
+        }
+    }
+
+    /// The same, of a parent that counts too much besides to say anything.
+    pub(super) fn without_account(self) -> Self {
+        Self {
+            account: None,
+            ..self
+        }
+    }
+
     /// Reads the parent, its children, and the parent again.
-    pub(super) fn read(self, snapshot: &mut Snapshot, mut whose: impl FnMut(&str) -> Child) {
-        let Some(before_us) = (self.counter.used_us)(&self.folder) else {
+    pub(super) fn read(&mut self, snapshot: &mut Snapshot, mut whose: impl FnMut(&str) -> Child) {
+        let mut before = std::mem::take(&mut self.groups);
+        let Some(own) = self.own() else {
+            return;
+        };
+        let Some(before_us) = own.used_us(self.counter) else {
             return;
         };
         let mut strangers = BTreeMap::new();
         let mut tasks = Vec::new();
-        for name in tree::children(&self.folder) {
+        for tree::Listed { name, inode } in tree::children(own.folder.path()) {
             let child = whose(&name);
             if matches!(child, Child::Passed) {
                 continue;
             }
-            let Some(seen) = self.seen(&self.folder.join(&name)) else {
-                continue;
-            };
-            if let Child::Task(key) = child {
-                tasks.push(seen.reading.epoch.clone());
-                self.add(snapshot, key, seen);
-            } else {
-                strangers.insert(seen.reading.epoch, seen.reading.used_us);
+            let known = before.remove(&name).filter(|group| group.inode == inode);
+            let group = known.unwrap_or_else(|| self.group(self.folder.join(&name), inode));
+            if let Some(seen) = group.seen(self.counter) {
+                if let Child::Task(key) = child {
+                    tasks.push(seen.reading.epoch.clone());
+                    self.add(snapshot, key, seen);
+                } else {
+                    strangers.insert(seen.reading.epoch, seen.reading.used_us);
+                }
             }
+            self.groups.insert(name, group);
         }
-        let after_us = (self.counter.used_us)(&self.folder).unwrap_or(before_us);
-        let epoch = tree::epoch(self.root, &self.folder);
-        if let (Some(account), Some(epoch)) = (self.account, epoch) {
-            let counts = (before_us, after_us);
+        let after_us = own.used_us(self.counter).unwrap_or(before_us);
+        if let Some(account) = &mut self.account {
+            let (epoch, counts) = (own.epoch.clone(), (before_us, after_us));
             let parent = account.parent(self.name, epoch, counts, strangers, &tasks);
             snapshot.parents.insert(self.name.to_owned(), parent);
         }
+        self.own = Some(own);
     }
 
-    fn seen(&self, folder: &Path) -> Option<Seen> {
-        // Processes first: what has none by now has used all it ever will.
-        let has_processes = (self.counter.has_processes)(folder);
-        Some(Seen {
-            reading: Reading {
-                used_us: (self.counter.used_us)(folder)?,
-                bound_us: self.counter.bound_us,
-                epoch: tree::epoch(self.root, folder)?,
-            },
-            has_processes,
-        })
+    /// The parent, if it is there: to be put back.
+    fn own(&mut self) -> Option<Group> {
+        let known = self.own.take();
+        let inode = tree::inode(&self.folder)?;
+        known
+            .filter(|group| group.inode == inode)
+            .or_else(|| Some(self.group(self.folder.clone(), inode)))
+    }
+
+    fn group(&self, folder: PathBuf, inode: u64) -> Group {
+        Group {
+            events: Kept::new(folder.join("cgroup.events"), &self.shelf),
+            usage: Kept::new(folder.join(self.counter.usage), &self.shelf),
+            epoch: tree::epoch(&self.root, &folder, inode),
+            inode,
+            folder: Folder::new(folder, &self.shelf),
+        }
     }
 
     /// Adds a task that has run, unless another group of it runs: a restarted container is there twice for a moment.
@@ -91,6 +149,25 @@ impl Family<'_> {
             snapshot.parent_of.remove(&key);
         }
         snapshot.tasks.insert(key, seen);
+    }
+}
+
+impl Group {
+    fn used_us(&self, counter: &Counter) -> Option<u64> {
+        self.usage.read(counter.used_us)
+    }
+
+    fn seen(&self, counter: &Counter) -> Option<Seen> {
+        // Processes first: what has none by now has used all it ever will.
+        let has_processes = (counter.has_processes)(self);
+        Some(Seen {
+            reading: Reading {
+                used_us: self.used_us(counter)?,
+                bound_us: counter.bound_us,
+                epoch: self.epoch.clone(),
+            },
+            has_processes,
+        })
     }
 }
 

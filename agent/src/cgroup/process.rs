@@ -5,14 +5,15 @@
 //! process ends: either somebody among these waited for it, or what it showed
 //! last is carried on.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use crate::cgroup::file::{Folder, Kept, Shelf};
 use crate::cgroup::{Reading, Seen, tree};
 
 /// One clock tick in µs: the kernel shows times to user space in hundredths of a second.
 const TICK_US: u64 = 10_000;
-/// How often processes are read until nobody has waited for anybody meanwhile.
+/// How often processes are read in one look until nobody has waited for anybody meanwhile.
 const PASSES: usize = 5;
 /// The most processes of one task that are followed.
 const LIMIT: usize = 16_384;
@@ -34,20 +35,22 @@ pub(super) struct Stat {
 /// Reads the text of `/proc/<pid>/stat`. The name in it may hold spaces and parentheses.
 pub(super) fn stat_in(text: &str) -> Option<Stat> {
     let (_, rest) = text.rsplit_once(')')?;
-    let fields: Vec<&str> = rest.split_ascii_whitespace().collect();
-    let number = |place: usize| fields.get(place)?.parse::<u64>().ok();
+    let mut fields = rest.split_ascii_whitespace();
+    let state = fields.next()?.chars().next()?;
+    let parent = fields.next()?.parse().ok()?;
+    let mut skip = |count| fields.nth(count)?.parse::<u64>().ok();
     Some(Stat {
-        state: fields.first()?.chars().next()?,
-        parent: fields.get(1)?.parse().ok()?,
-        own: number(11)? + number(12)?,
-        waited: number(13)? + number(14)?,
-        started: number(19)?,
+        state,
+        parent,
+        own: skip(9)? + skip(0)?,
+        waited: skip(0)? + skip(0)?,
+        started: skip(4)?,
     })
 }
 
 fn stat(proc: &Path, pid: i32) -> Option<Stat> {
-    let path = proc.join(pid.to_string()).join("stat");
-    stat_in(&std::fs::read_to_string(path).ok()?)
+    let text = std::fs::read(proc.join(pid.to_string()).join("stat")).ok()?;
+    stat_in(&String::from_utf8_lossy(&text))
 }
 
 /// The parent of a process.
@@ -55,24 +58,67 @@ pub(super) fn parent(proc: &Path, pid: i32) -> Option<i32> {
     Some(stat(proc, pid)?.parent)
 }
 
-/// A process: its number and when it started.
-type Who = (i32, u64);
+/// A look at the processes of a group.
+pub(super) struct Look<'a> {
+    pub(super) proc: &'a Path,
+    pub(super) folder: &'a Folder,
+    /// What the group's own counters would belong to.
+    pub(super) epoch: &'a str,
+    pub(super) shelf: &'a Shelf,
+}
+
+/// A process that is read again and again.
+#[derive(Debug)]
+struct Process {
+    started: u64,
+    stat: Kept,
+    children: Kept,
+}
+
+impl Process {
+    fn begin(look: &Look, pid: i32, started: u64) -> Self {
+        let own = pid.to_string();
+        let folder = look.proc.join(&own);
+        Self {
+            started,
+            stat: Kept::new(folder.join("stat"), look.shelf),
+            children: Kept::new(folder.join("task").join(own).join("children"), look.shelf),
+        }
+    }
+
+    /// What the kernel says of it, unless the number is another one's by now.
+    fn stat(&self) -> Option<Stat> {
+        let stat = self.stat.read(stat_in)?;
+        (stat.started == self.started).then_some(stat)
+    }
+
+    fn children(&self) -> Vec<i32> {
+        let text = self.children.read_all();
+        let pids = text.split_ascii_whitespace();
+        pids.filter_map(|pid| pid.parse().ok()).collect()
+    }
+}
 
 /// What is remembered of a task between two readings.
 #[derive(Debug)]
 pub(super) struct Followed {
     epoch: String,
-    executor: Option<Who>,
-    known: BTreeMap<i32, u64>,
+    executor: Option<(i32, Process)>,
+    known: BTreeMap<i32, Process>,
     carried_us: u64,
     last: Reading,
+    pass: Option<Pass>,
 }
 
 /// One pass over the processes of a task.
 #[derive(Debug, PartialEq, Eq)]
 struct Pass {
+    /// Those in the group.
+    listed: Vec<i32>,
     stats: BTreeMap<i32, Stat>,
     executor: Option<Stat>,
+    /// Whom the group or a parent told of, and who was not there to be read.
+    missing: BTreeSet<i32>,
 }
 
 impl Pass {
@@ -81,82 +127,147 @@ impl Pass {
         own + self.executor.as_ref().map_or(0, |executor| executor.waited)
     }
 
-    /// Who is there and has waited for how much: the same twice means that nothing was counted twice or not at all.
-    fn shape(&self) -> (Vec<(i32, u64, u64)>, Option<u64>) {
-        let each = self.stats.iter();
-        let shape = each.map(|(&pid, stat)| (pid, stat.started, stat.waited));
-        (
-            shape.collect(),
-            self.executor.as_ref().map(|executor| executor.waited),
-        )
+    /// Whether nobody who counts was waited for since an earlier pass, however long ago that
+    /// was: then nothing is counted twice or not at all.
+    ///
+    /// Who is waited for while this pass goes on is missing in it, or makes differ what was
+    /// waited for. Who came and went before it began does the latter.
+    fn is_steady(&self, earlier: &Self) -> bool {
+        let shape = |pass: &Self| {
+            let each = pass.stats.iter();
+            let shape = each.map(|(&pid, stat)| (pid, stat.started, stat.waited));
+            shape.collect::<Vec<_>>()
+        };
+        let waited = |pass: &Self| pass.executor.as_ref().map(|executor| executor.waited);
+        shape(self) == shape(earlier)
+            && waited(self) == waited(earlier)
+            && self.missing == earlier.missing
+    }
+
+    /// Who started the processes of the group: the parent of the first one whose parent is not among them.
+    fn above(&self) -> Option<i32> {
+        let stats = self.listed.iter().filter_map(|pid| self.stats.get(pid));
+        let mut parents = stats.map(|stat| stat.parent);
+        parents.find(|parent| !self.listed.contains(parent))
     }
 }
 
-impl Followed {
-    /// Begins to follow the processes of a group; nothing while it has none.
-    pub(super) fn begin(proc: &Path, folder: &Path, group: &str) -> Option<Self> {
-        let pids = tasks_own(proc, &tree::processes(folder));
-        let above = above(proc, &pids)?;
-        // A process that lost its executor was given to the first process of the machine.
-        let executor = (above > 1)
-            .then(|| stat(proc, above).map(|stat| (above, stat.started)))
-            .flatten();
-        let named = executor.map_or_else(
-            || "nobody".to_owned(),
-            |(pid, started)| format!("{pid}@{started}"),
-        );
-        let epoch = format!("{group} below {named}");
-        Some(Self {
-            executor,
+impl Look<'_> {
+    /// Reads a task now, as it is followed, or as another start of it; nothing while it has no processes.
+    pub(super) fn follow(&self, known: Option<Followed>) -> Option<(Followed, Seen)> {
+        let Some(mut followed) = known else {
+            return self.begin();
+        };
+        let before: BTreeMap<i32, u64> = followed
+            .known
+            .iter()
+            .map(|(&pid, process)| (pid, process.started))
+            .collect();
+        let seen = followed.read(self);
+        let over = followed.is_over(&before);
+        over.then(|| self.begin())
+            .flatten()
+            .or(Some((followed, seen)))
+    }
+
+    fn begin(&self) -> Option<(Followed, Seen)> {
+        let mut followed = Followed {
+            epoch: String::new(),
+            executor: None,
             known: BTreeMap::new(),
             carried_us: 0,
             last: Reading {
                 used_us: 0,
                 bound_us: 0,
-                epoch: epoch.clone(),
+                epoch: String::new(),
             },
-            epoch,
-        })
+            pass: None,
+        };
+        let above = followed.pass(self).above()?;
+        // A process that lost its executor was given to the first process of the machine.
+        followed.executor = (above > 1)
+            .then(|| self.process(above).map(|process| (above, process)))
+            .flatten();
+        let named = followed.executor.as_ref().map_or_else(
+            || "nobody".to_owned(),
+            |(pid, process)| format!("{pid}@{}", process.started),
+        );
+        followed.epoch = format!("{} below {named}", self.epoch);
+        let seen = followed.read(self);
+        Some((followed, seen))
     }
 
+    fn process(&self, pid: i32) -> Option<Process> {
+        let stat = stat(self.proc, pid)?;
+        Some(Process::begin(self, pid, stat.started))
+    }
+
+    /// A process that the group lists, unless it is Nomad's executor, which is in it for a moment before it starts the task.
+    fn member(&self, pid: i32, listed: &[i32]) -> Member {
+        let Some(stat) = stat(self.proc, pid) else {
+            return Member::Gone;
+        };
+        let is_executor = !listed.contains(&stat.parent)
+            && is_called(self.proc, pid, b"executor")
+            && is_called(self.proc, stat.parent, b"agent");
+        if is_executor {
+            Member::Executor
+        } else {
+            Member::Own(Process::begin(self, pid, stat.started))
+        }
+    }
+}
+
+/// What a process in a task's group is.
+enum Member {
+    Own(Process),
+    Executor,
+    Gone,
+}
+
+impl Followed {
     /// Whether the group's processes are another start of the task: below another executor, with none of the former left.
-    pub(super) fn is_over(&self, proc: &Path, folder: &Path) -> bool {
-        let pids = tasks_own(proc, &tree::processes(folder));
-        let old = |(pid, started): (&i32, &u64)| self.known.get(pid) == Some(started);
-        let Some(above) = above(proc, &pids) else {
+    fn is_over(&self, before: &BTreeMap<i32, u64>) -> bool {
+        let Some((pass, above)) = self.pass.as_ref().and_then(|p| Some((p, p.above()?))) else {
             return false;
         };
-        let other = self.executor.is_none_or(|(pid, _)| pid != above);
-        !pids.iter().any(old) && above > 1 && other
+        let old = |pid: &i32| {
+            let stat = pass.stats.get(pid);
+            stat.is_some_and(|stat| before.get(pid) == Some(&stat.started))
+        };
+        let other = self.executor.as_ref().is_none_or(|(pid, _)| *pid != above);
+        !pass.listed.iter().any(old) && above > 1 && other
     }
 
-    /// Reads the task now.
-    pub(super) fn read(&mut self, proc: &Path, folder: &Path) -> Seen {
-        let mut pass = self.pass(proc, folder);
-        let mut least = pass.ticks();
-        let mut steady = false;
-        for _ in 1..PASSES {
-            let next = self.pass(proc, folder);
-            steady = next.shape() == pass.shape();
-            least = least.min(next.ticks());
-            pass = next;
-            if steady {
-                break;
+    /// Reads the task now: once, if nothing has moved since the last look.
+    fn read(&mut self, look: &Look) -> Seen {
+        let mut least = u64::MAX;
+        for _ in 0..PASSES {
+            let pass = self.pass(look);
+            let ticks = pass.ticks();
+            least = least.min(ticks);
+            let earlier = self.pass.replace(pass);
+            if earlier.is_some_and(|earlier| self.is_steady_since(&earlier)) {
+                return self.seen(ticks, true);
             }
         }
-        let ticks = if steady { pass.ticks() } else { least };
-        self.last = self.reading(ticks, steady, pass.stats.len() as u64);
-        self.known = pass
-            .stats
-            .iter()
-            .map(|(&pid, s)| (pid, s.started))
-            .collect();
+        self.seen(least, false)
+    }
+
+    fn is_steady_since(&self, earlier: &Pass) -> bool {
+        let pass = self.pass.as_ref();
+        pass.is_some_and(|pass| pass.is_steady(earlier))
+    }
+
+    fn seen(&mut self, ticks: u64, steady: bool) -> Seen {
+        let stats = self.pass.as_ref().map(|pass| &pass.stats);
+        let processes = stats.map_or(0, BTreeMap::len) as u64;
+        let lives = |stat: &Stat| !matches!(stat.state, 'Z' | 'X');
+        let has_processes = stats.is_some_and(|stats| stats.values().any(lives));
+        self.last = self.reading(ticks, steady, processes);
         Seen {
             reading: self.last.clone(),
-            has_processes: pass
-                .stats
-                .values()
-                .any(|stat| !matches!(stat.state, 'Z' | 'X')),
+            has_processes,
         }
     }
 
@@ -174,39 +285,62 @@ impl Followed {
     }
 
     /// Zombies are in no list of a group, so that those once seen are asked for until somebody has waited for them.
-    fn pass(&self, proc: &Path, folder: &Path) -> Pass {
-        let mut pids = tasks_own(proc, &tree::processes(folder));
-        descend(proc, &mut pids);
-        let known = self.known.iter().map(|(&pid, &started)| (pid, started));
-        pids.extend(known);
-        let stats = pids.into_iter().filter_map(|(pid, started)| {
-            let stat = stat(proc, pid).filter(|stat| stat.started == started)?;
-            Some((pid, stat))
-        });
-        let stats: BTreeMap<i32, Stat> = stats.collect();
-        let executor = self
-            .executor
-            .and_then(|(pid, started)| stat(proc, pid).filter(|stat| stat.started == started));
-        Pass { stats, executor }
+    ///
+    /// All lists come before all times: who has gone by then has been waited for.
+    fn pass(&mut self, look: &Look) -> Pass {
+        let (listed, mut missing) = self.gather(look);
+        let stats = self.known.iter();
+        let stats: BTreeMap<i32, Stat> = stats
+            .filter_map(|(&pid, process)| Some((pid, process.stat()?)))
+            .collect();
+        self.known.retain(|pid, _| stats.contains_key(pid));
+        missing.retain(|pid| !stats.contains_key(pid));
+        let executor = self.executor.as_ref();
+        Pass {
+            executor: executor.and_then(|(_, process)| process.stat()),
+            listed,
+            stats,
+            missing,
+        }
     }
-}
 
-/// The processes of a group without Nomad's executor, which is in it for a moment before it starts the task.
-fn tasks_own(proc: &Path, pids: &[i32]) -> BTreeMap<i32, u64> {
-    let own = pids.iter().filter_map(|&pid| {
-        let stat = stat(proc, pid)?;
-        let is_executor = !pids.contains(&stat.parent)
-            && is_called(proc, pid, b"executor")
-            && is_called(proc, stat.parent, b"agent");
-        (!is_executor).then_some((pid, stat.started))
-    });
-    own.collect()
-}
-
-/// Who started the processes of a group: the parent of the first one whose parent is not among them.
-fn above(proc: &Path, pids: &BTreeMap<i32, u64>) -> Option<i32> {
-    let mut parents = pids.keys().filter_map(|&pid| Some(stat(proc, pid)?.parent));
-    parents.find(|parent| !pids.contains_key(parent))
+    /// Gets to know everybody: gives who is in the group, and all who were told of by it or by a parent.
+    fn gather(&mut self, look: &Look) -> (Vec<i32>, BTreeSet<i32>) {
+        let mut listed = tree::processes_of(look.folder);
+        let mut told: BTreeSet<i32> = listed.iter().copied().collect();
+        for &pid in &listed {
+            if self.known.contains_key(&pid) {
+                continue;
+            }
+            match look.member(pid, &listed) {
+                Member::Own(process) => {
+                    self.known.insert(pid, process);
+                }
+                Member::Executor => {
+                    told.remove(&pid);
+                }
+                Member::Gone => {}
+            }
+        }
+        listed.retain(|pid| self.known.contains_key(pid));
+        // Descendants may have left the group.
+        let mut open = listed.clone();
+        while let Some(pid) = open.pop() {
+            let children = self.known.get(&pid).map(Process::children);
+            for child in children.unwrap_or_default() {
+                if told.len() >= LIMIT || !told.insert(child) {
+                    continue;
+                }
+                open.push(child);
+                if !self.known.contains_key(&child)
+                    && let Some(process) = look.process(child)
+                {
+                    self.known.insert(child, process);
+                }
+            }
+        }
+        (listed, told)
+    }
 }
 
 /// Whether a process was started with this first word. Nomad's agent starts executors, so
@@ -215,28 +349,6 @@ fn above(proc: &Path, pids: &BTreeMap<i32, u64>) -> Option<i32> {
 fn is_called(proc: &Path, pid: i32, word: &[u8]) -> bool {
     let line = std::fs::read(proc.join(pid.to_string()).join("cmdline")).unwrap_or_default();
     line.split(|&byte| byte == 0).nth(1) == Some(word)
-}
-
-/// Adds descendants that have left the group.
-fn descend(proc: &Path, pids: &mut BTreeMap<i32, u64>) {
-    let mut open: Vec<i32> = pids.keys().copied().collect();
-    while let Some(pid) = open.pop() {
-        let own = pid.to_string();
-        let path = proc.join(&own).join("task").join(&own).join("children");
-        let text = std::fs::read_to_string(path).unwrap_or_default();
-        for child in text
-            .split_ascii_whitespace()
-            .filter_map(|pid| pid.parse().ok())
-        {
-            if pids.len() >= LIMIT || pids.contains_key(&child) {
-                continue;
-            }
-            if let Some(stat) = stat(proc, child) {
-                pids.insert(child, stat.started);
-                open.push(child);
-            }
-        }
-    }
 }
 
 #[cfg(test)]
@@ -253,5 +365,47 @@ mod tests {
         assert_eq!((stat.own, stat.waited), (33, 77));
         assert_eq!(stat_in("4217 (sh) S 77"), None);
         assert_eq!(stat_in(""), None);
+    }
+
+    fn stat(parent: i32, own: u64, waited: u64) -> Stat {
+        Stat {
+            state: 'S',
+            parent,
+            own,
+            waited,
+            started: 1,
+        }
+    }
+
+    /// The executor 50, its task 60, and a child 61 of that.
+    fn pass() -> Pass {
+        Pass {
+            listed: vec![60, 61],
+            stats: BTreeMap::from([(60, stat(50, 100, 20)), (61, stat(60, 11, 0))]),
+            executor: Some(stat(1, 900, 7)),
+            missing: BTreeSet::new(),
+        }
+    }
+
+    #[test]
+    fn a_pass_is_steady_while_nobody_was_waited_for() {
+        let earlier = pass();
+        let changed = |change: &dyn Fn(&mut Pass)| {
+            let mut later = pass();
+            change(&mut later);
+            later.is_steady(&earlier)
+        };
+        let task = |pass: &mut Pass, change: &dyn Fn(&mut Stat)| {
+            change(pass.stats.get_mut(&60).unwrap());
+        };
+        // Whoever only works moves nothing between two counters.
+        assert!(changed(&|pass| task(pass, &|stat| stat.own += 400)));
+        assert!(!changed(&|pass| task(pass, &|stat| stat.waited += 1)));
+        assert!(!changed(&|pass| task(pass, &|stat| stat.started += 1)));
+        assert!(!changed(&|pass| pass.stats.retain(|pid, _| *pid != 61)));
+        assert!(!changed(&|pass| pass.executor = Some(stat(1, 900, 8))));
+        assert!(!changed(&|pass| pass.executor = None));
+        // One that was told of and went before it could be read: neither it nor whoever waits for it has its use.
+        assert!(!changed(&|pass| pass.missing.extend([62])));
     }
 }

@@ -1,12 +1,17 @@
 //! Reading a group's folder: names, counters, processes.
 
-use std::os::unix::fs::MetadataExt as _;
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::os::unix::fs::{DirEntryExt as _, MetadataExt as _};
 use std::path::Path;
 
 use crate::cgroup::TaskKey;
+use crate::cgroup::file::{self, Folder};
 
 /// More groups or processes than this are not looked at: no node has as many.
 const LIMIT: usize = 16_384;
+
+const PROCESSES: &str = "cgroup.procs";
 
 /// The task that a group's name tells: `<allocation>.<task>`, with Nomad's UUID.
 pub(super) fn task_of(name: &str) -> Option<TaskKey> {
@@ -32,41 +37,76 @@ pub(super) fn container_of(name: &str) -> Option<&str> {
     (id.len() == 64 && id.bytes().all(|byte| byte.is_ascii_hexdigit())).then_some(id)
 }
 
-/// The names of the groups in a group, in order.
-pub(super) fn children(folder: &Path) -> Vec<String> {
+/// A group in a group.
+pub(super) struct Listed {
+    pub(super) name: String,
+    /// The kernel gives none twice within a boot.
+    pub(super) inode: u64,
+}
+
+/// The groups in a group, in the order of their names.
+pub(super) fn children(folder: &Path) -> Vec<Listed> {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
     let folders = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
-    let names = folders.filter_map(|entry| entry.file_name().into_string().ok());
-    let mut names: Vec<String> = names.take(LIMIT).collect();
-    names.sort();
-    names
+    let listed = folders.filter_map(|entry| {
+        let inode = entry.ino();
+        let name = entry.file_name().into_string().ok()?;
+        Some(Listed { name, inode })
+    });
+    let mut listed: Vec<Listed> = listed.take(LIMIT).collect();
+    listed.sort_by(|one, other| one.name.cmp(&other.name));
+    listed
 }
 
 /// The processes of a group itself.
 pub(super) fn processes(folder: &Path) -> Vec<i32> {
-    let text = std::fs::read_to_string(folder.join("cgroup.procs")).unwrap_or_default();
+    processes_in(File::open(folder.join(PROCESSES)))
+}
+
+/// The processes of a group that is read each second.
+///
+/// The list is opened anew each time, unlike other files: the kernel of version 1
+/// goes on showing the list that it made for whoever keeps it open, for a second.
+pub(super) fn processes_of(folder: &Folder) -> Vec<i32> {
+    processes_in(folder.file(PROCESSES))
+}
+
+fn processes_in(list: io::Result<File>) -> Vec<i32> {
+    let text = list.and_then(|list| file::all(&list)).unwrap_or_default();
     let pids = text.lines().filter_map(|line| line.trim().parse().ok());
     pids.filter(|&pid| pid > 0).take(LIMIT).collect()
 }
 
-/// A number in a file of its own.
-pub(super) fn number(file: &Path) -> Option<u64> {
-    std::fs::read_to_string(file).ok()?.trim().parse().ok()
+/// Whether a group itself has a process: see [`processes_of`].
+pub(super) fn has_processes(folder: &Folder) -> bool {
+    let mut first = [0; 1];
+    let list = folder.file(PROCESSES);
+    list.and_then(|mut list| list.read(&mut first))
+        .is_ok_and(|size| size > 0)
 }
 
-/// A number in a file of lines `<key> <number>`.
-pub(super) fn keyed(file: &Path, key: &str) -> Option<u64> {
-    let text = std::fs::read_to_string(file).ok()?;
+/// A number in a text of lines `<key> <number>`.
+pub(super) fn keyed(text: &str, key: &str) -> Option<u64> {
     let lines = text.lines().filter_map(|line| line.split_once(' '));
     let mut values = lines.filter(|(name, _)| *name == key);
     values.next()?.1.trim().parse().ok()
 }
 
+/// A group's inode, if it is there.
+pub(super) fn inode(folder: &Path) -> Option<u64> {
+    Some(std::fs::metadata(folder).ok()?.ino())
+}
+
+/// Whether a group holds other groups, without a look at them.
+pub(super) fn has_children(folder: &Path) -> bool {
+    // A folder has a name in the one above it and one in itself; each folder in it adds one.
+    std::fs::metadata(folder).is_ok_and(|folder| folder.nlink() != 2)
+}
+
 /// What makes a group's counters begin anew: its path below the root, and its inode.
-pub(super) fn epoch(root: &Path, folder: &Path) -> Option<String> {
-    let inode = std::fs::metadata(folder).ok()?.ino();
+pub(super) fn epoch(root: &Path, folder: &Path, inode: u64) -> String {
     let path = folder.strip_prefix(root).unwrap_or(folder);
-    Some(format!("{}#{inode}", path.display()))
+    format!("{}#{inode}", path.display())
 }
 
 #[cfg(test)]

@@ -4,16 +4,17 @@
 //! scope. Nomad makes an empty scope for docker tasks too, which is passed over.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::time::Duration;
 
 use crate::cgroup::container::Containers;
-use crate::cgroup::parent::{Account, Child, Counter, Family};
+use crate::cgroup::file::Shelf;
+use crate::cgroup::parent::{Child, Counter, Family, Group};
 use crate::cgroup::watch::{Place, Watch};
 use crate::cgroup::{Groups, Roots, Snapshot, tree};
 
 const COUNTER: Counter = Counter {
-    used_us,
+    usage: "cpu.stat",
+    used_us: |text| tree::keyed(text, "usage_usec"),
     has_processes,
     bound_us: 0,
 };
@@ -26,89 +27,57 @@ const DOCKER: &str = "docker";
 const SYSTEM: &str = "system.slice";
 
 pub(super) struct Tree {
-    roots: Roots,
     containers: Containers,
-    accounts: BTreeMap<&'static str, Account>,
+    nomad: [Family; 2],
+    docker: Family,
+    system: Family,
     watch: Watch,
 }
 
 impl Tree {
-    pub(super) fn new(roots: Roots) -> Self {
+    pub(super) fn new(roots: &Roots) -> Self {
         let place = |path: &str, is_group| Place {
             folder: roots.cgroup.join(path),
             is_group,
         };
-        let watch = Watch::new(
-            &roots.proc,
-            vec![
-                place(SHARE, is_scope),
-                place(RESERVE, is_scope),
-                place(DOCKER, is_container),
-                place(SYSTEM, is_container),
-            ],
-        );
+        let places = vec![
+            place(SHARE, is_scope),
+            place(RESERVE, is_scope),
+            place(DOCKER, is_container),
+            place(SYSTEM, is_container),
+        ];
+        let shelf = Shelf::default();
+        let family = |name| Family::new(&COUNTER, &roots.cgroup, name, name, &shelf);
         Self {
             containers: Containers::new(&roots.docker),
-            accounts: BTreeMap::new(),
-            watch,
-            roots,
+            nomad: [family(SHARE), family(RESERVE)],
+            docker: family(DOCKER),
+            system: family(SYSTEM).without_account(),
+            watch: Watch::new(&roots.proc, places),
         }
-    }
-
-    fn nomad(&mut self, name: &'static str, snapshot: &mut Snapshot) {
-        let family = Family {
-            counter: &COUNTER,
-            root: &self.roots.cgroup,
-            folder: self.roots.cgroup.join(name),
-            name,
-            account: Some(self.accounts.entry(name).or_default()),
-        };
-        family.read(snapshot, |name| {
-            let scope = name.strip_suffix(".scope");
-            let task = scope.and_then(tree::task_of);
-            task.map_or(Child::Stranger, Child::Task)
-        });
-    }
-
-    fn docker(&mut self, name: &'static str, snapshot: &mut Snapshot) {
-        let counts = name != SYSTEM;
-        let family = Family {
-            counter: &COUNTER,
-            root: &self.roots.cgroup,
-            folder: self.roots.cgroup.join(name),
-            name,
-            account: counts.then(|| self.accounts.entry(name).or_default()),
-        };
-        let containers = &mut self.containers;
-        family.read(snapshot, |name| {
-            let id = tree::container_of(name);
-            match id.and_then(|id| containers.task(id)) {
-                Some(key) => Child::Task(key),
-                None if counts => Child::Stranger,
-                None => Child::Passed,
-            }
-        });
-    }
-
-    fn forget_containers(&mut self) {
-        let mut there = Vec::new();
-        for parent in [DOCKER, SYSTEM] {
-            let names = tree::children(&self.roots.cgroup.join(parent));
-            let ids = names.iter().filter_map(|name| tree::container_of(name));
-            there.extend(ids.map(str::to_owned));
-        }
-        self.containers.keep(&there);
     }
 }
 
 impl Groups for Tree {
     fn read(&mut self, _: &BTreeMap<crate::cgroup::TaskKey, String>) -> Snapshot {
         let mut snapshot = Snapshot::default();
-        self.nomad(SHARE, &mut snapshot);
-        self.nomad(RESERVE, &mut snapshot);
-        self.forget_containers();
-        self.docker(DOCKER, &mut snapshot);
-        self.docker(SYSTEM, &mut snapshot);
+        for family in &mut self.nomad {
+            family.read(&mut snapshot, |name| {
+                let scope = name.strip_suffix(".scope");
+                let task = scope.and_then(tree::task_of);
+                task.map_or(Child::Stranger, Child::Task)
+            });
+        }
+        let containers = &mut self.containers;
+        let mut task = |name: &str| containers.task(tree::container_of(name)?);
+        self.docker.read(&mut snapshot, |name| {
+            task(name).map_or(Child::Stranger, Child::Task)
+        });
+        // What else is there is a service of the machine, and nobody counts it.
+        self.system.read(&mut snapshot, |name| {
+            task(name).map_or(Child::Passed, Child::Task)
+        });
+        self.containers.forget();
         snapshot
     }
 
@@ -127,10 +96,6 @@ fn is_container(name: &str) -> bool {
     tree::container_of(name).is_some()
 }
 
-fn used_us(folder: &Path) -> Option<u64> {
-    tree::keyed(&folder.join("cpu.stat"), "usage_usec")
-}
-
-fn has_processes(folder: &Path) -> bool {
-    tree::keyed(&folder.join("cgroup.events"), "populated") == Some(1)
+fn has_processes(group: &Group) -> bool {
+    group.events.read(|text| tree::keyed(text, "populated")) == Some(1)
 }

@@ -1,8 +1,9 @@
 //! Waiting until something begins or ends.
 //!
-//! One poll over an inotify descriptor (groups that appear, vanish, or are
-//! given a process) and a descriptor of the main process of each group (it
-//! becomes readable when the process ends, and its last use can still be read).
+//! An inotify descriptor tells of groups that appear, vanish, or are given a
+//! process, and a descriptor of the main process of each group becomes readable
+//! when the process ends, and its last use can still be read. The kernel watches
+//! all of them by one epoll, so that a wait costs the same for any number.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem::MaybeUninit;
@@ -10,6 +11,8 @@ use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use rustix::buffer::spare_capacity;
+use rustix::event::epoll::{self, EventData, EventFlags};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::inotify::{self, CreateFlags, ReadFlags, WatchFlags};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
@@ -22,10 +25,16 @@ const CLOSE_LOOK: Duration = Duration::from_millis(2);
 const FRESH: Duration = Duration::from_secs(3);
 /// And for how long after it got one: Nomad's executor goes in first, starts the task, and leaves.
 const SETTLE: Duration = Duration::from_millis(200);
-/// How often parents that are not there are looked for.
+/// How often parents that are not there are looked for, and everything where inotify does not tell.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
+/// How often everything is looked at where inotify tells of all that comes and goes: it should never find anything.
+const LOOK_OVER: Duration = Duration::from_secs(30);
 /// The most descriptors of processes that are held; the unit allows 4096 in all.
 const HELD: usize = 2048;
+/// inotify among the descriptors that are waited for; the others have the number of their process.
+const NOTICED: EventData = EventData::new_u64(u64::MAX);
+/// How many descriptors may be told of at once; others are at the next wait.
+const EVENTS: usize = 64;
 /// The most groups that are watched one by one.
 const WATCHED: usize = 4096;
 
@@ -40,6 +49,8 @@ pub(super) struct Place {
 #[derive(Debug)]
 struct Group {
     watches: Vec<i32>,
+    /// Whether inotify tells of its first process.
+    is_watched: bool,
     /// Until when a first process is expected any moment.
     fresh_until: Option<Instant>,
     /// The processes whose end is waited for: the main one, and for a start the one beside it.
@@ -57,34 +68,43 @@ impl Group {
 pub(super) struct Watch {
     proc: PathBuf,
     places: Vec<Place>,
+    /// Over all descriptors that are waited for. Without it there is no inotify either.
+    epoll: Option<OwnedFd>,
     inotify: Option<OwnedFd>,
     parents: BTreeMap<PathBuf, i32>,
     groups: BTreeMap<PathBuf, Group>,
     held: BTreeMap<i32, OwnedFd>,
-    /// Whether everything was looked at before: what is there at the first look is no news.
-    looked: bool,
+    /// When everything was looked at: what is there at the first look is no news.
+    looked: Option<Instant>,
+    /// A main process has ended since: another one of its group may be waited for now.
+    ended: bool,
 }
 
 impl Watch {
     pub(super) fn new(proc: &Path, places: Vec<Place>) -> Self {
         let flags = CreateFlags::NONBLOCK | CreateFlags::CLOEXEC;
+        let epoll = epoll::create(epoll::CreateFlags::CLOEXEC).ok();
+        let heard = |fd: &OwnedFd| add(epoll.as_ref(), fd, NOTICED);
         Self {
             proc: proc.to_owned(),
             places,
-            inotify: inotify::init(flags).ok(),
+            inotify: inotify::init(flags).ok().filter(heard),
+            epoll,
             parents: BTreeMap::new(),
             groups: BTreeMap::new(),
             held: BTreeMap::new(),
-            looked: false,
+            looked: None,
+            ended: false,
         }
     }
 
     /// Waits until something begins or ends, at most `limit`.
     pub(super) fn wait(&mut self, limit: Duration) {
-        let deadline = Instant::now() + limit;
-        // What changed since the last time is news, too.
-        let first = !self.looked;
-        let mut news = self.look() && !first;
+        let begun = Instant::now();
+        let deadline = begun + limit;
+        // What changed since the last time is news, too: inotify has kept it.
+        let first = self.looked.is_none();
+        let mut news = self.is_look_due(begun) && self.look() && !first;
         while !news {
             let now = Instant::now();
             let left = deadline.saturating_duration_since(now);
@@ -98,12 +118,24 @@ impl Watch {
             news = if ready.noticed {
                 self.hear();
                 self.look()
-            } else if self.some_parent_is_missing() && !self.is_fresh(Instant::now()) {
+            } else if self.has_parent_come() && !self.is_fresh(Instant::now()) {
                 self.look()
             } else {
                 self.look_close()
             };
         }
+    }
+
+    /// Whether everything is to be looked at though inotify has not said anything yet.
+    fn is_look_due(&self, now: Instant) -> bool {
+        let old = |looked| now.duration_since(looked) >= LOOK_OVER;
+        self.looked.is_none_or(old) || self.ended || !self.hears_all() || self.has_parent_come()
+    }
+
+    /// Whether inotify tells of every group, and of every first process in one.
+    fn hears_all(&self) -> bool {
+        self.parents.values().all(|&wd| wd >= 0)
+            && self.groups.values().all(|group| group.is_watched)
     }
 
     fn pause(&self, now: Instant) -> Duration {
@@ -125,39 +157,52 @@ impl Watch {
         self.parents.len() < self.places.len()
     }
 
+    /// Whether a folder is there now that was missing.
+    fn has_parent_come(&self) -> bool {
+        let mut places = self.places.iter();
+        places.any(|place| !self.parents.contains_key(&place.folder) && place.folder.is_dir())
+    }
+
     fn poll(&mut self, limit: Duration) -> Ready {
-        let mut fds = Vec::with_capacity(self.held.len() + 1);
-        let pids: Vec<i32> = self.held.keys().copied().collect();
-        fds.extend(self.held.values().map(|fd| PollFd::new(fd, PollFlags::IN)));
-        fds.extend(self.inotify.iter().map(|fd| PollFd::new(fd, PollFlags::IN)));
         let limit = Timespec {
             tv_sec: i64::try_from(limit.as_secs())
                 .unwrap_or(i64::MAX)
                 .min(86_400),
             tv_nsec: i64::from(limit.subsec_nanos()),
         };
-        // A signal, too, ends the wait: whoever waits has something to look at.
-        if poll(&mut fds, Some(&limit)).is_err() {
-            return Ready {
-                ended: true,
-                noticed: false,
-            };
+        let epoll = self.epoll.as_ref();
+        let mut fds: Vec<PollFd> = epoll
+            .map(|fd| PollFd::new(fd, PollFlags::IN))
+            .into_iter()
+            .collect();
+        // epoll itself would wait for whole milliseconds. A signal, too, ends the wait:
+        // whoever waits has something to look at.
+        let interrupted = poll(&mut fds, Some(&limit)).is_err();
+        let mut events = Vec::with_capacity(EVENTS);
+        if let Some(epoll) = epoll {
+            let at_once = Timespec::default();
+            let _ = epoll::wait(epoll, spare_capacity(&mut events), Some(&at_once));
         }
-        let ready: Vec<bool> = fds.iter().map(|fd| !fd.revents().is_empty()).collect();
-        let noticed = ready.get(pids.len()).copied().unwrap_or_default();
-        let over = pids.iter().zip(&ready).filter(|(_, ready)| **ready);
-        let over: Vec<i32> = over.map(|(&pid, _)| pid).collect();
-        for &pid in &over {
-            self.end(pid);
+        let mut ready = Ready {
+            ended: interrupted,
+            noticed: false,
+        };
+        for event in events {
+            let data = event.data;
+            match i32::try_from(data.u64()) {
+                Ok(pid) => {
+                    self.end(pid);
+                    ready.ended = true;
+                }
+                Err(_) => ready.noticed = true,
+            }
         }
-        Ready {
-            ended: !over.is_empty(),
-            noticed,
-        }
+        ready
     }
 
     fn end(&mut self, pid: i32) {
         self.held.remove(&pid);
+        self.ended = true;
         for group in self.groups.values_mut() {
             if group.mains.remove(&pid) {
                 group.ended.insert(pid);
@@ -190,7 +235,8 @@ impl Watch {
     /// Looks at everything; true when a group came or went, or a process was found.
     fn look(&mut self) -> bool {
         let now = Instant::now();
-        let first = !std::mem::replace(&mut self.looked, true);
+        let first = self.looked.replace(now).is_none();
+        self.ended = false;
         let mut there = BTreeSet::new();
         let mut news = false;
         for place in &self.places {
@@ -207,8 +253,8 @@ impl Watch {
                 news = true;
             }
             let names = tree::children(&place.folder);
-            let ours = names.iter().filter(|name| (place.is_group)(name));
-            there.extend(ours.map(|name| place.folder.join(name)));
+            let ours = names.iter().filter(|child| (place.is_group)(&child.name));
+            there.extend(ours.map(|child| place.folder.join(&child.name)));
         }
         let gone = self.groups.keys().filter(|path| !there.contains(*path));
         for path in gone.cloned().collect::<Vec<_>>() {
@@ -238,12 +284,13 @@ impl Watch {
             let fd = self.inotify.as_ref()?;
             inotify::add_watch(fd, path, flags).ok()
         };
-        let watches = [
-            watch(path, WatchFlags::MODIFY | WatchFlags::ONLYDIR),
-            watch(&path.join("cgroup.events"), WatchFlags::MODIFY),
-        ];
+        let events = path.join("cgroup.events");
+        let written = watch(path, WatchFlags::MODIFY | WatchFlags::ONLYDIR);
+        let told = watch(&events, WatchFlags::MODIFY);
         Group {
-            watches: watches.into_iter().flatten().collect(),
+            // Version 1 tells of nothing but writes.
+            is_watched: written.is_some() && (told.is_some() || !events.exists()),
+            watches: [written, told].into_iter().flatten().collect(),
             fresh_until,
             mains: BTreeSet::new(),
             ended: BTreeSet::new(),
@@ -267,7 +314,7 @@ impl Watch {
                 if group.mains.len() >= enough || group.ended.contains(&pid) {
                     continue;
                 }
-                if !hold(&mut self.held, pid) {
+                if !hold(self.epoll.as_ref(), &mut self.held, pid) {
                     group.ended.insert(pid);
                 } else if group.mains.insert(pid) {
                     if group.mains.len() == 1 {
@@ -315,18 +362,24 @@ fn foremost(proc: &Path, pids: &[i32]) -> Vec<i32> {
 }
 
 /// Holds a descriptor of a process; false when it has ended, or too many are held.
-fn hold(held: &mut BTreeMap<i32, OwnedFd>, pid: i32) -> bool {
+fn hold(epoll: Option<&OwnedFd>, held: &mut BTreeMap<i32, OwnedFd>, pid: i32) -> bool {
     if held.contains_key(&pid) {
         return true;
     }
+    let data = EventData::new_u64(u64::from(pid.unsigned_abs()));
     let opened = Pid::from_raw(pid).map(|pid| pidfd_open(pid, PidfdFlags::empty()));
     match opened {
-        Some(Ok(fd)) if held.len() < HELD => {
+        Some(Ok(fd)) if held.len() < HELD && add(epoll, &fd, data) => {
             held.insert(pid, fd);
             true
         }
         _ => false,
     }
+}
+
+/// Waits for a descriptor from now on, until it is closed.
+fn add(epoll: Option<&OwnedFd>, fd: &OwnedFd, data: EventData) -> bool {
+    epoll.is_some_and(|epoll| epoll::add(epoll, fd, data, EventFlags::IN).is_ok())
 }
 
 /// What a poll found.

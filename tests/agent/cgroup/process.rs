@@ -70,3 +70,52 @@ fn what_a_process_used_is_what_the_kernel_tells_its_executor() {
     input.write_all(b"go\n").unwrap();
     executor.wait().unwrap();
 }
+
+#[test]
+fn nothing_is_counted_twice_while_children_come_and_go() {
+    let tree = Tree::new();
+    // The task's children work some ticks each, and are in no group: only their parent tells of them.
+    let child = "sh -c 'j=0; while [ $j -lt 20000 ]; do j=$((j+1)); done'";
+    let task = format!("echo $$; i=0; while [ $i -lt 40 ]; do {child}; i=$((i+1)); done; read x");
+    let script = "sh -c \"$TASK\" <&3 & wait; cat /proc/$$/stat; read x";
+    let mut executor = Command::new("sh")
+        .args(["-c", &format!("exec 3<&0; {script}")])
+        .env("TASK", task)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut input = executor.stdin.take().unwrap();
+    let mut output = BufReader::new(executor.stdout.take().unwrap());
+    let mut line = String::new();
+    output.read_line(&mut line).unwrap();
+    let group = format!("cgroup/freezer/nomad/{}.main/cgroup.procs", allocation(1));
+    tree.write(&group, &line);
+    input.write_all(b"go\n").unwrap();
+
+    let mut groups = tree.open_real();
+    let ended = std::thread::spawn(move || {
+        line.clear();
+        output.read_line(&mut line).unwrap();
+        line
+    });
+    while !ended.is_finished() {
+        groups.read(&tree.drivers);
+    }
+    let line = ended.join().unwrap();
+    tree.write(&group, "");
+    let (_, rest) = line.rsplit_once(')').unwrap();
+    let fields = rest.split_whitespace().skip(13).take(2);
+    let waited_us: u64 = fields
+        .map(|ticks| ticks.parse::<u64>().unwrap())
+        .sum::<u64>()
+        * 10_000;
+    let seen = groups.read(&tree.drivers).tasks[&key(1, "main")].clone();
+    assert!(waited_us >= 100_000, "{waited_us}");
+    assert!(
+        seen.reading.used_us.abs_diff(waited_us) <= seen.reading.bound_us,
+        "{seen:?}, {waited_us}"
+    );
+    input.write_all(b"go\n").unwrap();
+    executor.wait().unwrap();
+}

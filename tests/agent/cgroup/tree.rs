@@ -38,12 +38,12 @@ impl Tree {
     }
 
     pub(super) fn open(&self) -> Box<dyn Groups> {
-        open_at(self.roots(&self.folder.path().join("proc")))
+        open_at(&self.roots(&self.folder.path().join("proc")))
     }
 
     /// With the machine's own processes.
     pub(super) fn open_real(&self) -> Box<dyn Groups> {
-        open_at(self.roots(Path::new("/proc")))
+        open_at(&self.roots(Path::new("/proc")))
     }
 
     fn roots(&self, proc: &Path) -> Roots {
@@ -61,8 +61,11 @@ impl Tree {
         std::fs::write(path, text).unwrap();
     }
 
+    /// Whoever keeps a file open of what is gone reads nothing more, as with the kernel's.
     pub(super) fn remove(&self, path: &str) {
-        std::fs::remove_dir_all(self.folder.path().join(path)).unwrap();
+        let path = self.folder.path().join(path);
+        empty(&path);
+        std::fs::remove_dir_all(path).unwrap();
     }
 
     /// What Docker writes of a container of a task, without the label that names the task.
@@ -81,5 +84,16 @@ impl Tree {
             1000 + pid
         );
         self.write(&format!("proc/{pid}/stat"), &text);
+    }
+}
+
+fn empty(folder: &Path) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            empty(&path);
+        } else {
+            std::fs::write(path, "").unwrap();
+        }
     }
 }

@@ -50,6 +50,26 @@ fn the_end_of_a_main_process_ends_it() {
 }
 
 #[test]
+fn when_a_main_process_has_ended_another_one_is_waited_for() {
+    let tree = with_parents();
+    let mut children = [living(), living()];
+    let lines = children.iter().map(|child| child.id().to_string() + "\n");
+    let list = format!("{}/cgroup.procs", group(1));
+    tree.write(&list, &lines.collect::<String>());
+    let mut groups = tree.open_real();
+    groups.wait(Duration::ZERO);
+    let began = Instant::now();
+    for child in &mut children {
+        drop(child.stdin.take());
+        groups.wait(LONG);
+        child.wait().unwrap();
+        // Nobody writes to the group: that there is another one must be seen.
+        groups.wait(Duration::ZERO);
+    }
+    assert!(began.elapsed() < LONG / 2, "{:?}", began.elapsed());
+}
+
+#[test]
 fn a_group_that_appears_or_vanishes_ends_it() {
     let tree = with_parents();
     let mut groups = tree.open_real();
