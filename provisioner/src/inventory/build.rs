@@ -30,6 +30,15 @@ pub(super) fn is_long(text: &str) -> bool {
     text.len() > 1024 || text.contains(char::is_control)
 }
 
+/// Whose words a document is written in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Dialect {
+    /// Ours: no tags.
+    Own,
+    /// Ansible's: `!unsafe` means nothing to us, `!vault` is a text that only Ansible can read.
+    Ansible,
+}
+
 /// A list or mapping whose end has not been met.
 struct Open {
     at: Position,
@@ -64,6 +73,7 @@ enum Key {
 /// reported and left out; any other ends the building.
 pub(super) struct Builder<'a> {
     start: Place,
+    dialect: Dialect,
     problems: &'a Problems,
     open: Vec<Open>,
     /// By the parser's number; `None` while the value is still being read.
@@ -74,9 +84,10 @@ pub(super) struct Builder<'a> {
 
 impl<'a> Builder<'a> {
     /// Begins with nothing; problems are in the file of `start`.
-    pub(super) fn new(start: Place, problems: &'a Problems) -> Self {
+    pub(super) fn new(start: Place, dialect: Dialect, problems: &'a Problems) -> Self {
         Self {
             start,
+            dialect,
             problems,
             open: Vec::new(),
             anchors: HashMap::new(),
@@ -100,15 +111,22 @@ impl<'a> Builder<'a> {
             }
             Event::Alias(anchor) => self.alias(at, anchor)?,
             Event::Scalar(text, style, anchor, tag) => {
-                self.refuse_tag(at, tag.as_deref());
-                self.scalar(at, &text, style, anchor)?;
+                if self.is_sealed(at, tag.as_deref()) {
+                    self.admit(at, 1, 0)?;
+                    self.place(
+                        Node::leaf(at, Value::Text("".into(), Style::Sealed)),
+                        anchor,
+                    );
+                } else {
+                    self.scalar(at, &text, style, anchor)?;
+                }
             }
             Event::SequenceStart(anchor, tag) => {
-                self.refuse_tag(at, tag.as_deref());
+                self.is_sealed(at, tag.as_deref());
                 self.begin(at, anchor, Content::List(Vec::new()))?;
             }
             Event::MappingStart(anchor, tag) => {
-                self.refuse_tag(at, tag.as_deref());
+                self.is_sealed(at, tag.as_deref());
                 self.begin(at, anchor, Content::Map(Mapping::default()))?;
             }
             Event::SequenceEnd | Event::MappingEnd => self.end(),
@@ -304,11 +322,18 @@ impl<'a> Builder<'a> {
         }
     }
 
-    fn refuse_tag(&self, at: Position, tag: Option<&Tag>) {
-        if tag.is_some() {
-            let what = "a tag, such as `!!str`, has no meaning here";
-            self.report(at, what, "remove it: every value is text already");
+    /// Whether a tag says that the value is encrypted. A tag without a meaning is reported.
+    fn is_sealed(&self, at: Position, tag: Option<&Tag>) -> bool {
+        let tag = tag.map(|tag| (self.dialect, tag.handle.as_str(), tag.suffix.as_str()));
+        match tag {
+            Some((Dialect::Ansible, "!", "vault")) => return true,
+            None | Some((Dialect::Ansible, "!", "unsafe")) => {}
+            Some(_) => {
+                let what = "a tag, such as `!!str`, has no meaning here";
+                self.report(at, what, "remove it: every value is text already");
+            }
         }
+        false
     }
 
     /// A problem of what is read now.

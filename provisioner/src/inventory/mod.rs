@@ -32,17 +32,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use ::federation::names::{DatacenterName, DomainName, NamespaceName, NodeName, VoName};
 
 pub use checks::{NEVER_WAIVED, WAIVABLE};
+pub(crate) use spelling::nearest;
 pub use federation::{
     Access, Clients, Docker, DockerSource, External, Extra, Federation, ImageCleanup, Introduction,
     Nvidia, Versions, Vo,
 };
 pub use host::{Gpus, Host, HostSsh, Kind, NodeType, Role, Volume};
 pub use problem::{InventoryError, Problem, Severity};
-pub use read::{Draft, Loaded, load, load_with};
+pub use read::{Draft, Loaded, judge, load, load_with};
 pub use schema::{Document, schema};
 pub use site::{AddressPool, Certificates, Jump, Location, Pue, Site, Ssh, State, Waiver};
 pub use skeleton::{NewFederation, NewSite, NewVo, Suggestions, drafts, host_address, site_file};
+pub(crate) use tree::{Entry, Node, Style, Value};
 pub use word::{CountryCode, Decimal, Email};
+pub(crate) use yaml::{MAX_FILE_BYTES, ansible as ansible_yaml};
 
 /// The whole federation: one document of its own, and one per site.
 #[derive(Debug, Clone, PartialEq, Eq)]

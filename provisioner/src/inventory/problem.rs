@@ -116,9 +116,9 @@ impl fmt::Display for Problem {
 
 /// A place in a file, counted from 1 as editors do; a column is a character.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Position {
-    pub(super) line: usize,
-    pub(super) column: usize,
+pub(crate) struct Position {
+    pub(crate) line: usize,
+    pub(crate) column: usize,
 }
 
 /// A place in an inventory: of a key, or of a value.

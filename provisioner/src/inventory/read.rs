@@ -3,6 +3,7 @@
 //! This is the room's only contact with the disk. Every file is read and
 //! checked before the verdict, so an operator sees all problems at once.
 
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -80,11 +81,27 @@ pub fn load_with(folder: &Path, drafts: &[Draft]) -> Result<Loaded, InventoryErr
             (name, bytes)
         })
         .collect();
-    judge(federation, sites, problems)
+    decide(federation, sites, problems)
+}
+
+/// Judges an inventory that is not on disk: `federation.yaml` and `sites/*.yaml` by name.
+///
+/// # Errors
+/// When the files have problems: then all of them.
+pub fn judge(files: &BTreeMap<PathBuf, String>) -> Result<Loaded, InventoryError> {
+    let bytes = |text: &String| text.clone().into_bytes();
+    let sites = files.iter().filter(|(name, _)| name.starts_with(SITES));
+    decide(
+        files.get(Path::new(FEDERATION)).map(bytes),
+        sites
+            .map(|(name, text)| (name.clone(), Some(bytes(text))))
+            .collect(),
+        Problems::default(),
+    )
 }
 
 /// Decides over what was read; bytes that could not be are `None`, and reported.
-fn judge(
+fn decide(
     federation: Option<Vec<u8>>,
     sites: Vec<(PathBuf, Option<Vec<u8>>)>,
     problems: Problems,

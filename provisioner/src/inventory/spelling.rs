@@ -10,7 +10,7 @@ pub(super) fn did_you_mean(word: &str) -> String {
 }
 
 /// The known word which is two edits away at most, or begins as the text does.
-pub(super) fn nearest(text: &str, known: &[&'static str]) -> Option<&'static str> {
+pub(crate) fn nearest<'k>(text: &str, known: &[&'k str]) -> Option<&'k str> {
     let distance = |word: &&str| edits(text, word);
     let is_near = |word: &&str| {
         let (shorter, longer) = (text.len().min(word.len()), text.len().max(word.len()));

@@ -9,18 +9,18 @@ use super::problem::Position;
 
 /// A value, with its place.
 #[derive(Debug, Clone)]
-pub(super) struct Node {
-    pub(super) at: Position,
-    pub(super) value: Value,
+pub(crate) struct Node {
+    pub(crate) at: Position,
+    pub(crate) value: Value,
     /// Nodes here and below, keys included, as if nothing were shared.
-    pub(super) nodes: usize,
+    pub(crate) nodes: usize,
     /// Levels below.
-    pub(super) height: usize,
+    pub(crate) height: usize,
 }
 
 /// What YAML can say. Cloning shares.
 #[derive(Debug, Clone)]
-pub(super) enum Value {
+pub(crate) enum Value {
     /// Nothing, `~` or `null`, without quotes.
     Null,
     /// Any other scalar, with whether it stood without quotes.
@@ -33,26 +33,28 @@ pub(super) enum Value {
 
 /// How a scalar was written: without quotes, `6` may be meant as a number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Style {
+pub(crate) enum Style {
     /// Without quotes.
     Plain,
     /// In quotes, or folded: its lines are not those of the file.
     Quoted,
     /// As a block behind `|`: its lines are those of the file.
     Block,
+    /// Encrypted, so that its text is not kept: only Ansible's files have such.
+    Sealed,
 }
 
 /// A key of a mapping, with its value. No two keys of a mapping are the same.
 #[derive(Debug, Clone)]
-pub(super) struct Entry {
-    pub(super) key: Rc<str>,
-    pub(super) at: Position,
-    pub(super) value: Node,
+pub(crate) struct Entry {
+    pub(crate) key: Rc<str>,
+    pub(crate) at: Position,
+    pub(crate) value: Node,
 }
 
 impl Node {
     /// A value without parts.
-    pub(super) fn leaf(at: Position, value: Value) -> Self {
+    pub(crate) fn leaf(at: Position, value: Value) -> Self {
         Self {
             at,
             value,
@@ -62,7 +64,7 @@ impl Node {
     }
 
     /// A sequence.
-    pub(super) fn list(at: Position, items: Vec<Node>) -> Self {
+    pub(crate) fn list(at: Position, items: Vec<Node>) -> Self {
         let nodes = 1 + items.iter().map(|item| item.nodes).sum::<usize>();
         let height = items.iter().map(|item| item.height + 1).max().unwrap_or(0);
         Self {
@@ -74,7 +76,7 @@ impl Node {
     }
 
     /// A mapping.
-    pub(super) fn map(at: Position, entries: Vec<Entry>) -> Self {
+    pub(crate) fn map(at: Position, entries: Vec<Entry>) -> Self {
         let values = || entries.iter().map(|entry| &entry.value);
         let nodes = 1 + values().map(|value| value.nodes + 1).sum::<usize>();
         let height = values().map(|value| value.height + 1).max().unwrap_or(0);

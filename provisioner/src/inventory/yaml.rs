@@ -8,18 +8,33 @@ use std::path::Path;
 
 use saphyr_parser::{Marker, Parser, ScanError};
 
-use super::build::{Builder, NOT_OURS};
+use super::build::{Builder, Dialect, NOT_OURS};
 use super::problem::{Place, Position, Problem, Problems};
 use super::tree::Node;
 
 /// The longest file that is read, in bytes.
-pub(super) const MAX_FILE_BYTES: usize = 4 << 20;
+pub(crate) const MAX_FILE_BYTES: usize = 4 << 20;
 /// Characters that are read before the parser must say something.
 const MAX_AHEAD: usize = 1 << 20;
 
 /// Reads one YAML document, and reports why where it cannot.
 pub(super) fn parse(file: &Path, bytes: &[u8], problems: &Problems) -> Option<Node> {
-    let mut builder = Builder::new(Place::start(file), problems);
+    read(file, bytes, Dialect::Own, problems)
+}
+
+/// Reads one YAML document in Ansible's words, for those who import it.
+///
+/// # Errors
+/// All that is wrong with it.
+pub(crate) fn ansible(file: &Path, bytes: &[u8]) -> Result<Node, Vec<Problem>> {
+    let problems = Problems::default();
+    let node = read(file, bytes, Dialect::Ansible, &problems);
+    let problems = problems.sorted();
+    node.filter(|_| problems.is_empty()).ok_or(problems)
+}
+
+fn read(file: &Path, bytes: &[u8], dialect: Dialect, problems: &Problems) -> Option<Node> {
+    let mut builder = Builder::new(Place::start(file), dialect, problems);
     let parsed = text_of(bytes, &builder).and_then(|text| build(text, &mut builder));
     parsed.map_err(|fatal| problems.add(fatal)).ok()?;
     Some(builder.finish())
