@@ -5,7 +5,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
-use federation::names::{DatacenterName, DomainLabel, RegionName, SiteName, UserName};
+use federation::names::{
+    DatacenterName, DomainLabel, NameError, RegionName, SiteName, UserName, VoName,
+};
 
 use crate::inventory::{NewVo, host_address};
 use crate::progress::Format;
@@ -110,6 +112,12 @@ pub enum Command {
     /// The federation's own certificate authorities.
     #[command(subcommand)]
     Certs(Certs),
+    /// Turn what another tool knows of a site into an inventory.
+    #[command(subcommand)]
+    Import(Import),
+    /// Write an inventory in the words of another tool.
+    #[command(subcommand)]
+    Export(Export),
     /// Print completions for a shell.
     Completion {
         /// Which shell.
@@ -224,6 +232,68 @@ pub enum Certs {
         #[arg(long, env = "ATOLL_IDENTITY_FILE", value_name = "FILE")]
         identity: PathBuf,
     },
+}
+
+/// What can be imported.
+#[derive(Debug, Subcommand)]
+pub enum Import {
+    /// A site of ai4-ansible: its hosts and their variables.
+    ///
+    /// Reads an inventory in INI or YAML, or what `ansible-inventory --list` prints, with the
+    /// `group_vars` and `host_vars` beside it. Names of nodes are kept, since jobs and
+    /// measurements know them. Nothing is guessed: IMPORT-REPORT.md lists what was dropped,
+    /// changed, or waits for your decision, each with its file and line.
+    ///
+    /// Import the primary site first, then each other one into the same folder:
+    ///
+    ///   atoll import ansible ifca/ --out federation --site CSIC-IFCA
+    ///   atoll import ansible walton/hosts --out federation --site WALTON-CLOUD
+    ///   atoll check federation
+    ///
+    /// Exit status: 0 imported, 1 the source has errors and nothing was written, 2 it could not
+    /// start.
+    #[command(verbatim_doc_comment)]
+    Ansible {
+        /// The inventory, or the folder with its `hosts`.
+        path: PathBuf,
+        /// The inventory folder to make, or the one to which the site is added.
+        #[arg(long, value_name = "FOLDER")]
+        out: PathBuf,
+        /// The site's name in GOCDB, which Ansible does not know.
+        #[arg(long, value_name = "NAME")]
+        site: Option<SiteName>,
+        /// The VO of a namespace which Atoll does not know; may be repeated.
+        #[arg(long, value_name = "NAMESPACE=VO", value_parser = vo_of_namespace)]
+        vo: Vec<(String, VoName)>,
+        /// The configuration of OpenSSH's client with which Ansible reaches the hosts.
+        #[arg(long, value_name = "FILE")]
+        ssh_config: Option<PathBuf>,
+    },
+}
+
+/// What can be exported.
+#[derive(Debug, Subcommand)]
+pub enum Export {
+    /// Each site as ai4-ansible has it: a folder with `hosts` and `group_vars/all.yml`.
+    ///
+    /// What Ansible's files have no place for is listed. Importing them again gives the same
+    /// hosts, names, addresses and roles.
+    Ansible {
+        /// The inventory folder.
+        #[arg(default_value = ".")]
+        inventory: PathBuf,
+        /// Where to write: a new folder, or an earlier output.
+        #[arg(long, value_name = "FOLDER")]
+        out: PathBuf,
+    },
+}
+
+fn vo_of_namespace(text: &str) -> Result<(String, VoName), String> {
+    let (namespace, vo) = text
+        .split_once('=')
+        .ok_or("write it as NAMESPACE=VO, such as example=vo.example.org")?;
+    let vo = vo.parse().map_err(|error: NameError| error.to_string())?;
+    Ok((namespace.to_owned(), vo))
 }
 
 /// A certificate authority of the federation.

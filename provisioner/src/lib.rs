@@ -13,6 +13,7 @@ pub mod artifacts;
 pub mod cli;
 pub mod command;
 pub mod host;
+pub mod importers;
 pub mod inventory;
 pub mod pki;
 pub mod plan;

@@ -4,6 +4,8 @@ mod apply;
 mod artifacts;
 mod certs;
 mod check;
+mod export;
+mod import;
 mod init;
 mod interrupt;
 mod plan;
@@ -51,6 +53,8 @@ pub fn run(cli: Cli) -> Result<Ended, Error> {
         Command::Artifacts(what) => artifacts::run(&what, cli.output),
         Command::Certs(what) => certs::run(&what),
         Command::Secrets(what) => secrets::run(&what, cli.output),
+        Command::Import(what) => import::run(what, cli.output),
+        Command::Export(what) => export::run(&what, cli.output),
         Command::Completion { shell } => {
             let mut text = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "atoll", &mut text);

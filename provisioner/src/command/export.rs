@@ -1,0 +1,30 @@
+//! `atoll export`: an inventory in the words of another tool.
+
+use serde_json::json;
+
+use crate::cli::Export;
+use crate::command::{Ended, Error};
+use crate::progress::{Format, show};
+use crate::{importers, inventory, render};
+
+pub(super) fn run(what: &Export, format: Format) -> Result<Ended, Error> {
+    let Export::Ansible {
+        inventory: folder,
+        out,
+    } = what;
+    let loaded = inventory::load(folder)?;
+    let exported = importers::export(&loaded.inventory);
+    let files = exported.files.into_iter();
+    let files = files.map(|(name, text)| (name, text.into())).collect();
+    render::write(&files, out)?;
+    let (files, lost) = (files.len(), &exported.lost);
+    show(&match format {
+        Format::Json => format!("{}\n", json!({ "out": out, "files": files, "lost": lost })),
+        Format::Human => {
+            let lost = lost.iter().map(|it| format!("not said: {it}"));
+            let files = format!("{}: {files} files", out.display());
+            lost.chain([files]).collect::<Vec<_>>().join("\n") + "\n"
+        }
+    });
+    Ok(Ended::AsWanted)
+}
