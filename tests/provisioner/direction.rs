@@ -7,6 +7,7 @@ use crate::walls;
 /// Each room, and the rooms it may name. A room may always name itself.
 const MAY_USE: walls::Table = &[
     ("inventory", &["versions"]),
+    ("importers", &["inventory"]),
     ("versions", &[]),
     ("plan", &["inventory", "versions"]),
     ("render", &["plan"]),
@@ -35,6 +36,7 @@ const MAY_USE: walls::Table = &[
         &[
             "cli",
             "inventory",
+            "importers",
             "plan",
             "render",
             "apply",

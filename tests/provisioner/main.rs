@@ -10,6 +10,7 @@ mod direction;
 mod generator;
 mod given;
 mod golden;
+mod importers;
 mod inventory;
 mod options;
 mod pki;
