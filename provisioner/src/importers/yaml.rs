@@ -89,7 +89,7 @@ fn datum(node: &Node) -> Datum {
             "false" | "no" | "off" => Datum::Bool(false),
             _ => Datum::Text(text.to_string()),
         },
-        Value::Text(text, Style::Quoted) => Datum::Text(text.to_string()),
+        Value::Text(text, Style::Quoted | Style::Block) => Datum::Text(text.to_string()),
         Value::List(items) => Datum::List(items.iter().map(datum).collect()),
         Value::Map(entries) => match &**entries {
             // How `ansible-inventory --list` writes what YAML says by tags.

@@ -438,7 +438,9 @@ fn json_entry(entry: &Entry) -> (String, serde_json::Value) {
 fn json(node: &Node) -> serde_json::Value {
     match &node.value {
         Value::Null => serde_json::Value::Null,
-        Value::Text(text, Style::Quoted | Style::Block | Style::Sealed) => serde_json::Value::from(&**text),
+        Value::Text(text, Style::Quoted | Style::Block | Style::Sealed) => {
+            serde_json::Value::from(&**text)
+        }
         // What JSON takes for a number or a truth value, YAML does as well.
         Value::Text(text, Style::Plain) => serde_json::from_str(text)
             .ok()

@@ -32,7 +32,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use ::federation::names::{DatacenterName, DomainName, NamespaceName, NodeName, VoName};
 
 pub use checks::{NEVER_WAIVED, WAIVABLE};
-pub(crate) use spelling::nearest;
 pub use federation::{
     Access, Clients, Docker, DockerSource, External, Extra, Federation, ImageCleanup, Introduction,
     Nvidia, Versions, Vo,
@@ -43,6 +42,7 @@ pub use read::{Draft, Loaded, judge, load, load_with};
 pub use schema::{Document, schema};
 pub use site::{AddressPool, Certificates, Jump, Location, Pue, Site, Ssh, State, Waiver};
 pub use skeleton::{NewFederation, NewSite, NewVo, Suggestions, drafts, host_address, site_file};
+pub(crate) use spelling::nearest;
 pub(crate) use tree::{Entry, Node, Style, Value};
 pub use word::{CountryCode, Decimal, Email};
 pub(crate) use yaml::{MAX_FILE_BYTES, ansible as ansible_yaml};

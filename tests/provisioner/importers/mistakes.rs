@@ -273,9 +273,9 @@ fn a_namespace_without_a_known_vo_is_asked_for() {
     );
     let vos = load(folder.path()).unwrap().inventory.federation.vos;
     assert!(vos.keys().any(|vo| vo.as_str() == "vo.tutorials.example"));
-    let (code, lines) = edited("walton", "group_vars/all.yml", "  - tutorials", "  - tut_2");
+    let (code, lines) = edited("walton", "group_vars/all.yml", "  - tutorials", "  - tut-2");
     assert_eq!(code, 0);
-    let wanted = "no VO of the namespace `tut_2` is known: `tut-2.imagine-ai.eu` stands there";
+    let wanted = "no VO of the namespace `tut-2` is known: `tut-2.imagine-ai.eu` stands there";
     assert!(
         of("decide", &lines)
             .iter()

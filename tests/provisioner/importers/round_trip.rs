@@ -105,7 +105,7 @@ fn client(numbers: &mut Numbers) -> String {
         "ai4eosc",
         "imagine",
         "ai4eosc,imagine",
-        "imagine,robots_2",
+        "imagine,robots-2",
         "tutorials",
     ];
     let batch = ["true", "false", "True", "False"];

@@ -101,6 +101,8 @@ const RULES: &[(&[Edit], &[&str])] = &[
     (&[(TWO, "[consul-server]", "[consul-server, gateway]"), (TWO, "vos: [vo.example.org]", "vos: [vo.example.org]\nversions: { nomad: 2.0.1 }")],
      &["sites/two.yaml:6:20: versions.nomad: Nomad 2.0.1 is newer than the 1.11.3 of the oldest server, at federation.yaml:3:36; Nomad is upgraded there first",
        "sites/two.yaml:6:20: warning: versions.nomad: the options of Nomad 2.0.1 were only read about; try it on one host first: the program itself was not asked yet"]),
+    (&[(TWO, "[consul-server]", "[consul-server, gateway]"), (TWO, "vos: [vo.example.org]", "vos: [vo.example.org]\nversions: { nomad: 1.11.4 }")],
+     &["sites/two.yaml:6:20: warning: versions.nomad: Nomad 1.11.4 is newer than the 1.11.3 of the oldest server, at federation.yaml:3:36; Nomad is upgraded there first"]),
     (&[(TWO, "[consul-server]", "[consul-server, gateway]"), (TWO, "vos: [vo.example.org]", "vos: [vo.example.org]\nversions: { nomad: 1.10.5 }")],
      &[]),
     (&[(TWO, "[consul-server]", "[consul-server, gateway]"), (ONE, "ssh: { user: debian }", "ssh: { user: debian }\nversions: { nomad: 1.10.5 }")],

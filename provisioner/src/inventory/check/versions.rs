@@ -162,7 +162,12 @@ fn together(
             version.value, wanted.value, wanted.place
         );
         let hint = format!("{product} is upgraded there first");
-        problems.error(place, what, &hint);
+        // Releases of one line are made to work with each other.
+        if line == wanted_line {
+            problems.warning(place, what, &hint);
+        } else {
+            problems.error(place, what, &hint);
+        }
     } else if line.abs_diff(wanted_line) > MOST_LINES {
         let what = format!(
             "{product} {} is more than two lines from the {} {whose}, at {}",
