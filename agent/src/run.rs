@@ -85,7 +85,7 @@ pub fn run(settings: &Settings) -> Result<(), RunError> {
     register::start(settings, Arc::clone(&clock), Arc::clone(&gpus))?;
     let mut daemon = Daemon {
         clock: &*clock,
-        groups: cgroup::open(),
+        groups: cgroup::open(&settings.docker),
         gpus: &*gpus,
         meter: Meter::new(ledger.committed()),
         ledger,

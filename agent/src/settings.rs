@@ -10,6 +10,7 @@ use federation::settings::{Problems, Settings as Table};
 /// Where the file is unless a flag says otherwise.
 pub const PATH: &str = "/etc/atoll-agent/agent.toml";
 
+const DOCKER: &str = "/var/lib/docker";
 const LEDGER: &str = "/var/lib/atoll-agent/ledger.db";
 /// Where systemd keeps what it has handed to the service.
 const SERVICE_CREDENTIALS: &str = "/run/credentials/atoll-agent.service";
@@ -30,6 +31,8 @@ pub struct Settings {
     pub consul: Consul,
     /// Where usage is delivered; nowhere without it.
     pub accounting: Option<Accounting>,
+    /// The folder of Docker's daemon.
+    pub docker: PathBuf,
     /// The ledger's file.
     pub ledger: PathBuf,
     /// How often counters are read, in seconds: 1 to 60.
@@ -192,6 +195,7 @@ impl Settings {
         let nomad = reader.nomad();
         let consul = reader.consul();
         let accounting = reader.accounting();
+        let docker = reader.optional_file("docker.folder");
         let ledger = reader.optional_file("ledger");
         let sample_seconds = reader.table.optional("sample_seconds").unwrap_or(1);
         if !(1..=60).contains(&sample_seconds) {
@@ -207,6 +211,7 @@ impl Settings {
                 nomad: nomad?,
                 consul: consul?,
                 accounting,
+                docker: docker.unwrap_or_else(|| PathBuf::from(DOCKER)),
                 ledger: ledger.unwrap_or_else(|| PathBuf::from(LEDGER)),
                 sample_seconds,
                 gpu_library,
@@ -329,6 +334,8 @@ address = "https://accounting.example.org:8443"
 ca = "/a/ca.pem"
 certificate = "/a/node.pem"
 key = "/a/node.key"
+[docker]
+folder = "/mnt/data/docker"
 [gpu]
 library = "/opt/libnvidia-ml.so.1"
 [rehearse]
@@ -348,6 +355,7 @@ clock_offset_s = -60
         assert_eq!(settings.sample_seconds, 5);
         assert_eq!(settings.clock_offset_s, -60);
         assert_eq!(settings.ledger, Path::new(LEDGER));
+        assert_eq!(settings.docker, Path::new("/mnt/data/docker"));
         assert!(settings.accounting.is_some());
     }
 

@@ -13,7 +13,7 @@ mod v2;
 mod watch;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// A task as its group knows it.
@@ -89,7 +89,7 @@ pub struct Roots {
     pub cgroup: PathBuf,
     /// `/proc`.
     pub proc: PathBuf,
-    /// `/var/lib/docker`.
+    /// The folder of Docker's daemon: `/var/lib/docker`, or what the settings say.
     pub docker: PathBuf,
 }
 
@@ -133,9 +133,13 @@ impl Roots {
     }
 }
 
-/// The machine's tree, of whichever version it is.
-pub fn open() -> Box<dyn Groups> {
-    open_at(&Roots::default())
+/// The machine's tree, of whichever version it is. Which container belongs to which task stands
+/// in the folder of Docker's daemon.
+pub fn open(docker: &Path) -> Box<dyn Groups> {
+    open_at(&Roots {
+        docker: docker.to_owned(),
+        ..Roots::default()
+    })
 }
 
 /// A tree below other folders, such as a recorded one.
