@@ -36,6 +36,7 @@ pub(crate) fn fixtures() -> PathBuf {
 }
 
 const OUR_OWN: &str = "the sites of the samples had no daemons of ours";
+const SYSTEM: &str = "the samples' hosts were containers with the kernel and the logs of another";
 const BY_CONTENT: &str = "by content, out of the variable: no file on the host, no restart";
 const SECRETS: &str = "private keys belong under secrets/, which no other task and no disk sees";
 const ALL_NAMESPACES: &str = "the platform's API starts jobs of every VO";
@@ -109,6 +110,10 @@ const DIFFERENCES: &[(&str, &str, &str, &str)] = &[
         "",
         "the samples' Docker was set up by hand",
     ),
+    ("etc/modules-load.d/nomad.conf", "", "", SYSTEM),
+    ("etc/sysctl.d/98-nomad.conf", "", "", SYSTEM),
+    ("etc/sysctl.d/99-nomad-cni.conf", "", "", SYSTEM),
+    ("etc/systemd/journald.conf.d/10-atoll.conf", "", "", SYSTEM),
     (
         "consul-policies/atoll.hcl",
         "provisioner/.policy",

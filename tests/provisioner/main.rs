@@ -13,6 +13,7 @@ mod golden;
 mod importers;
 mod inventory;
 mod options;
+mod kinds;
 mod pki;
 mod render;
 mod secrets;

@@ -191,6 +191,7 @@ fn each_host_has_its_files_with_their_rights() {
 }
 
 const SERVER: &str = "
+base           0644 root:root   /etc/systemd/journald.conf.d/10-atoll.conf (restarts systemd-journald)
 consul servers 0640 root:consul /etc/consul.d/acl.hcl (restarts consul)
 consul servers 0644 root:consul /etc/consul.d/certs/consul-agent-ca.pem (reloads consul)
 consul servers 0640 root:consul /etc/consul.d/certs/server-key.pem (reloads consul)
@@ -213,6 +214,10 @@ services       0644 root:root   /etc/systemd/system/atoll-accounting.service (re
 
 const GATEWAY: &str = "
 base           0644 root:root   /etc/docker/daemon.json (restarts docker)
+base           0644 root:root   /etc/modules-load.d/nomad.conf (restarts systemd-modules-load)
+base           0644 root:root   /etc/sysctl.d/98-nomad.conf (restarts systemd-sysctl)
+base           0644 root:root   /etc/sysctl.d/99-nomad-cni.conf (restarts systemd-sysctl)
+base           0644 root:root   /etc/systemd/journald.conf.d/10-atoll.conf (restarts systemd-journald)
 consul clients 0640 root:consul /etc/consul.d/acl.hcl (restarts consul)
 consul clients 0644 root:consul /etc/consul.d/certs/consul-agent-ca.pem (reloads consul)
 consul clients 0640 root:consul /etc/consul.d/client.hcl (restarts consul)
@@ -272,7 +277,7 @@ fn each_host_has_what_its_files_need() {
     };
     assert_eq!(
         listed("ifca-ai4eosc-server-0"),
-        "consul\nnomad\natoll-accounting\n/etc/consul.d=0750:root:consul\n/etc/consul.d/certs=0750:root:consul\n\
+        "consul\nnomad\natoll-accounting\n/etc/systemd/journald.conf.d=0755:root:root\n/etc/consul.d=0750:root:consul\n/etc/consul.d/certs=0750:root:consul\n\
          /opt/consul=0700:consul:consul\n/etc/nomad.d=0750:root:nomad\n\
          /etc/nomad.d/certs=0750:root:nomad\n/opt/nomad=0700:nomad:nomad\n\
          /etc/atoll-accounting=0750:root:atoll-accounting\n\
@@ -282,7 +287,7 @@ fn each_host_has_what_its_files_need() {
     );
     assert_eq!(
         listed("old-gateway"),
-        "consul\natoll-agent\n/etc/docker=0755:root:root\n/etc/consul.d=0750:root:consul\n\
+        "consul\natoll-agent\n/etc/systemd/journald.conf.d=0755:root:root\n/etc/docker=0755:root:root\n/etc/consul.d=0750:root:consul\n\
          /etc/consul.d/certs=0750:root:consul\n/opt/consul=0700:consul:consul\n\
          /etc/nomad.d=0750:root:root\n/etc/nomad.d/certs=0750:root:root\n/opt/nomad=0700:root:root\n\
          /opt/nomad/client=0700:root:root\n/opt/nomad/plugins=0755:root:root\n\
@@ -292,6 +297,13 @@ fn each_host_has_what_its_files_need() {
          consul@consul clients\nnomad@nomad clients\natoll-agent@services\natoll/probe:1.35\ntraefik:v3.7.15"
     );
 }
+
+/// Folders that every host has.
+const OF_THE_SYSTEM: [&str; 3] = [
+    "/etc/modules-load.d",
+    "/etc/sysctl.d",
+    "/etc/systemd/system",
+];
 
 #[test]
 fn a_directory_stands_after_the_one_that_holds_it() {
@@ -313,7 +325,7 @@ fn a_directory_stands_after_the_one_that_holds_it() {
         for file in &host.files {
             let folder = file.path.rsplit_once('/').unwrap().0;
             assert!(
-                paths.contains(&folder) || folder == "/etc/systemd/system",
+                paths.contains(&folder) || OF_THE_SYSTEM.contains(&folder),
                 "{}",
                 file.path
             );
@@ -460,7 +472,9 @@ fn a_version_gets_only_words_it_knows() {
         ("1.10.5", Introduction::Strict, ""),
         ("1.9.10", Introduction::Warn, ""),
     ] {
-        inventory.federation.versions.nomad = name(version);
+        for site in inventory.sites.values_mut() {
+            site.versions.nomad = name(version);
+        }
         inventory.federation.introduction = introduction;
         let told = lines_with(
             &text(&inventory, server),

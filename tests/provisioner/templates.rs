@@ -11,7 +11,8 @@ use provisioner::plan::{Content, Plan, Template, plan};
 use provisioner::render::TEMPLATES;
 use serde_json::Value;
 
-use crate::golden::{fixture, samples};
+use crate::golden::fixture;
+use crate::kinds::kinds;
 
 /// Words of the template language which are no names of values.
 const WORDS: &[&str] = &[
@@ -234,7 +235,7 @@ fn uses(plan: &Plan) -> BTreeMap<&'static str, Vec<Value>> {
         .values()
         .flat_map(|host| &host.files)
         .filter_map(|file| match &file.content {
-            Content::Template(template) => Some(template),
+            Content::Template(template) | Content::Merged(template, _) => Some(template),
             _ => None,
         });
     let services = &plan.services;
@@ -283,7 +284,7 @@ fn asked_with_includes(name: &str) -> BTreeSet<String> {
 
 #[test]
 fn every_template_asks_only_for_what_its_context_has() {
-    let mut uses = uses(&plan(&samples()));
+    let mut uses = uses(&plan(&kinds()));
     for (name, contexts) in self::uses(&plan(&fixture("two-sites"))) {
         uses.entry(name).or_default().extend(contexts);
     }
@@ -306,7 +307,7 @@ fn every_template_asks_only_for_what_its_context_has() {
 #[test]
 fn the_walker_and_the_engine_read_the_same_names() {
     let mut tera = tera::Tera::default();
-    for filter in ["hcl", "heredoc"] {
+    for filter in ["hcl", "json", "heredoc"] {
         tera.register_filter(
             filter,
             |value: &tera::Value, _: tera::Kwargs, _: &tera::State| value.to_string(),

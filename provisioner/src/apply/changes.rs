@@ -32,6 +32,8 @@ pub enum What {
     InstallProgram {
         /// Product.
         product: String,
+        /// The file's name.
+        file: String,
         /// Version.
         version: String,
     },
@@ -128,12 +130,14 @@ fn directories(wanted: &Wanted, found: &Facts) -> Vec<Change> {
         Some(there) if !has_access(there, access) => Some(What::ChangeDirectory(path.to_owned())),
         Some(_) => None,
     };
-    wanted
-        .directories
-        .iter()
-        .filter_map(|directory| change(directory.path, directory.access))
-        .map(base)
-        .collect()
+    let changes = wanted.directories.iter().filter_map(|directory| {
+        Some(Change {
+            wave: directory.wave,
+            what: change(directory.path, directory.access)?,
+            effect: OnChange::Nothing,
+        })
+    });
+    changes.collect()
 }
 
 fn has_access(there: &PathFact, access: Access) -> bool {
@@ -146,8 +150,12 @@ fn program_changes(program: &WantedProgram, wanted: &Wanted, found: &Facts) -> V
     if !is_trusted(program, found) {
         changes.push(base(What::InstallProgram {
             product: product.clone(),
+            file: program.file.to_owned(),
             version: version.clone(),
         }));
+    }
+    if !program.linked {
+        return changes;
     }
     let target = found
         .paths
@@ -220,23 +228,27 @@ fn removals(wanted: &Wanted, found: &Facts) -> Vec<Change> {
     gone.map(|path| removal(path, wanted)).collect()
 }
 
-/// Who read a file that goes away is told by where it lies.
+/// Who read a file that goes away is told by where it lies. What belongs to systemd itself runs
+/// on every host.
 fn removal(path: &str, wanted: &Wanted) -> Change {
-    let service = [
+    let of_system = [
+        ("/etc/systemd/journald.conf.d/", Service::Journald),
+        ("/etc/systemd/timesyncd.conf.d/", Service::Timesyncd),
+    ];
+    let of_ours = [
         ("/etc/consul.d/", Service::Consul),
         ("/etc/nomad.d/", Service::Nomad),
         ("/etc/docker/", Service::Docker),
-    ]
-    .into_iter()
-    .find_map(|(folder, service)| path.starts_with(folder).then_some(service));
-    let unit = wanted
-        .units
-        .iter()
-        .find(|unit| Some(unit.service) == service);
+    ];
+    let reader = |(folder, service)| path.starts_with(folder).then_some(service);
+    let system = of_system.into_iter().find_map(reader);
+    let ours = of_ours.into_iter().find_map(reader);
+    let unit = wanted.units.iter().find(|unit| Some(unit.service) == ours);
+    let service = system.or(unit.map(|unit| unit.service));
     Change {
         wave: unit.map_or(Wave::Base, |unit| unit.wave),
         what: What::RemoveFile(path.to_owned()),
-        effect: unit.map_or(OnChange::Nothing, |unit| OnChange::Restart(unit.service)),
+        effect: service.map_or(OnChange::Nothing, OnChange::Restart),
     }
 }
 
@@ -310,7 +322,16 @@ impl fmt::Display for What {
             Self::CreateAccount(name) => write!(f, "create account {name}"),
             Self::CreateDirectory(path) => write!(f, "create directory {path}"),
             Self::ChangeDirectory(path) => write!(f, "set owner and mode of directory {path}"),
-            Self::InstallProgram { product, version } => write!(f, "install {product} {version}"),
+            Self::InstallProgram {
+                product,
+                file,
+                version,
+            } if product == file => write!(f, "install {product} {version}"),
+            Self::InstallProgram {
+                product,
+                file,
+                version,
+            } => write!(f, "install {file} of {product} {version}"),
             Self::CreateFile(path) => write!(f, "create {path}"),
             Self::ReplaceFile(path) => write!(f, "replace {path}"),
             Self::ChangeAccess(path) => write!(f, "set owner and mode of {path}"),

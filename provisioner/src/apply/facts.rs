@@ -4,16 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use crate::apply::manifest::Manifest;
-use crate::plan::Service;
+use crate::plan::{Service, Storage};
 
 /// Where the programs' digests are noted on a host, checked once at their installation.
 pub(super) const PROGRAMS: &str = "/var/lib/atoll/programs";
 /// Where a run leaves what it has put in place.
 pub(super) const MANIFEST: &str = "/var/lib/atoll/manifest.json";
-/// Where a Nomad client keeps the ID with which it is registered.
-pub(super) const NOMAD_CLIENT_ID: &str = "/opt/nomad/client/client-id";
-/// Where Docker keeps the configuration of each image, by image ID.
-const DOCKER_IMAGES: &str = "/var/lib/docker/image/overlay2/imagedb/content/sha256";
+/// Where Docker keeps the configuration of each image, by image ID, in its own folder.
+const DOCKER_IMAGES: &str = "image/overlay2/imagedb/content/sha256";
 
 /// What to ask a host for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -30,8 +28,8 @@ pub struct Query {
     pub packages: BTreeSet<String>,
     /// Services.
     pub services: BTreeSet<Service>,
-    /// Whether Docker's images matter.
-    pub images: bool,
+    /// Docker's folder, if its images matter.
+    pub images: Option<&'static str>,
 }
 
 /// What a host has today.
@@ -149,7 +147,7 @@ pub fn script(query: &Query) -> String {
     let units: BTreeSet<String> = query
         .services
         .iter()
-        .map(|service| format!("{}.service", service.name()))
+        .map(|service| service.name().to_owned())
         .collect();
     section(
         "services",
@@ -168,8 +166,11 @@ pub fn script(query: &Query) -> String {
             ),
         );
     }
-    if query.images {
-        section("images", &format!("ls {DOCKER_IMAGES} 2>/dev/null"));
+    if let Some(docker) = query.images {
+        section(
+            "images",
+            &format!("ls {docker}/{DOCKER_IMAGES} 2>/dev/null"),
+        );
     }
     section("programs", &format!("cat {PROGRAMS} 2>/dev/null"));
     section("manifest", &format!("cat {MANIFEST} 2>/dev/null; echo"));
@@ -312,6 +313,11 @@ fn words(items: &BTreeSet<String>) -> String {
         .map(|item| quote(item))
         .collect::<Vec<_>>()
         .join(" ")
+}
+
+/// Where a Nomad client keeps the ID with which it is registered.
+pub(super) fn client_id(storage: Storage) -> String {
+    format!("{}/client-id", storage.nomad_client)
 }
 
 /// A word that the shell takes as it is.

@@ -250,7 +250,8 @@ impl Run<'_, '_> {
                 batch(self.name, wave, &member.changes, &member.wanted, &manifest)
             {
                 if wave == Wave::NomadClients && needs_introduction(&member.wanted, &member.facts) {
-                    batch.introduce(&self.introduction(node).map_err(|error| error.to_string())?);
+                    let token = self.introduction(node).map_err(|error| error.to_string())?;
+                    batch.introduce(member.wanted.storage, &token);
                 }
                 for (path, token) in &tokens {
                     batch.fill(path, token);

@@ -6,18 +6,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use crate::apply::changes::{Change, What};
-use crate::apply::facts::{Facts, NOMAD_CLIENT_ID, quote};
+use crate::apply::facts::{Facts, client_id, quote};
 use crate::apply::manifest::{ImageRecord, Manifest};
 use crate::apply::wanted::{Wanted, WantedFile, Wish};
 use crate::artifacts::{Artifact, digest_of};
-use crate::plan::{OnChange, Service, Wave};
+use crate::plan::{OnChange, Service, Storage, Wave};
 
 /// What every script begins with, after its own variables.
 const PRELUDE: &str = include_str!("script.sh");
 /// Where a host keeps what is being staged.
 const STAGE: &str = "/var/lib/atoll/stage";
-/// Where a Nomad client looks for the token that introduces it.
-pub(super) const INTRODUCTION: &str = "/opt/nomad/client/intro_token.jwt";
+/// The token that introduces a Nomad client, in the client's folder.
+const INTRODUCTION: &str = "intro_token.jwt";
 
 /// One wave of one host: what to upload and what to run.
 #[derive(Clone, PartialEq, Eq)]
@@ -173,10 +173,13 @@ impl Writer<'_> {
             let words: Vec<&str> = std::iter::once("reload_units").chain(units).collect();
             self.call(&words);
         }
+        // A package starts its daemon, which then finds its file system in place.
+        let is_volume = |service| service == Service::DataVolume;
+        self.services(changes, effects, is_volume);
         for change in changes {
             self.packages(&change.what);
         }
-        self.services(changes, effects);
+        self.services(changes, effects, |service| !is_volume(service));
         for change in changes {
             self.image(&change.what);
         }
@@ -212,15 +215,20 @@ impl Writer<'_> {
                     ]);
                 }
             }
-            What::InstallProgram { product, version } => {
+            What::InstallProgram {
+                product,
+                file,
+                version,
+            } => {
                 if let Some(program) = self
                     .wanted
                     .programs
                     .iter()
-                    .find(|program| program.product == product)
+                    .find(|program| program.product == product && program.file == file)
                 {
                     self.artifacts.push(program.artifact.clone());
-                    self.call(&["program", product, version, &program.artifact.digest]);
+                    let digest = &program.artifact.digest;
+                    self.call(&["program", product, version, file, digest]);
                 }
             }
             _ => {}
@@ -298,19 +306,21 @@ impl Writer<'_> {
         }
     }
 
-    fn services(&mut self, changes: &[&Change], effects: &Effects) {
-        for change in changes {
-            if let What::Enable(service) = change.what {
-                self.call(&["enable", service.name()]);
-            }
+    fn services(&mut self, changes: &[&Change], effects: &Effects, of: impl Fn(Service) -> bool) {
+        let enable = changes.iter().filter_map(|change| match change.what {
+            What::Enable(service) => Some(service),
+            _ => None,
+        });
+        for service in enable.filter(|service| of(*service)) {
+            self.call(&["enable", service.name()]);
         }
-        for service in &effects.start {
+        for service in effects.start.iter().filter(|service| of(**service)) {
             self.call(&["start", service.name()]);
         }
-        for service in &effects.restart {
+        for service in effects.restart.iter().filter(|service| of(**service)) {
             self.call(&["serve", "restart", service.name()]);
         }
-        for service in &effects.reload {
+        for service in effects.reload.iter().filter(|service| of(**service)) {
             self.call(&["serve", "reload", service.name()]);
         }
     }
@@ -364,18 +374,21 @@ impl Batch {
         self.texts.insert(format!("files{path}"), text.to_owned());
     }
 
-    /// Adds the token with which a Nomad client introduces itself once.
-    pub fn introduce(&mut self, token: &str) {
-        self.texts
-            .insert(format!("files{INTRODUCTION}"), token.to_owned());
-        let put = format!("file {INTRODUCTION} 0600 root root\nplace\n");
+    /// Adds the token with which a Nomad client introduces itself once, to be put where the
+    /// client keeps its state.
+    pub fn introduce(&mut self, storage: Storage, token: &str) {
+        let folder = storage.nomad_client;
+        let path = format!("{folder}/{INTRODUCTION}");
+        self.texts.insert(format!("files{path}"), token.to_owned());
+        // Folders on a volume are made in this wave too, and may not be there yet.
+        let put = format!("directory {folder} 0700 root root\nfile {path} 0600 root root\nplace\n");
         // Right after the lock: before the agent starts, whatever else changes.
         self.script = self
             .script
             .replacen("\nlock\n", &format!("\nlock\n{put}"), 1);
-        self.script =
-            self.script
-                .replacen("\nkeep\n", &format!("\nrm -f {INTRODUCTION}\nkeep\n"), 1);
+        self.script = self
+            .script
+            .replacen("\nkeep\n", &format!("\nrm -f {path}\nkeep\n"), 1);
     }
 }
 
@@ -425,7 +438,7 @@ pub fn needs_introduction(wanted: &Wanted, found: &Facts) -> bool {
         .files
         .iter()
         .any(|file| file.path == "/etc/nomad.d/client.hcl");
-    is_client && !found.paths.contains_key(NOMAD_CLIENT_ID)
+    is_client && !found.paths.contains_key(&client_id(wanted.storage))
 }
 
 /// What a host will say of itself once a wave is kept.

@@ -104,15 +104,15 @@ artifact() { # path-in-the-artifact-folder sha256
 }
 
 # The digest of a large program is checked here once; later runs trust its inode, size and ctime.
-program() { # product version sha256
-    folder=/opt/atoll/$1/$2
+program() { # product version file sha256
+    program=/opt/atoll/$1/$2/$3 sent=$stage/artifacts/$1/$2/$3
     tell "step installing $1 $2"
-    artifact "$1/$2/$1" "$3"
-    mkdir -p "$folder" && chmod 0755 "$stage/artifacts/$1/$2/$1" && chown root:root "$stage/artifacts/$1/$2/$1" \
-        && mv -f "$stage/artifacts/$1/$2/$1" "$folder/$1" || fail "cannot install $folder/$1"
-    sync "$folder/$1"
-    { grep -v " $folder/$1\$" "$home/programs" 2>/dev/null; stat -c "$3 %s %i %.9Z %n" "$folder/$1"; } >"$home/programs.new" \
-        && mv -f "$home/programs.new" "$home/programs" || fail "cannot note the program $folder/$1"
+    artifact "$1/$2/$3" "$4"
+    mkdir -p "${program%/*}" && chmod 0755 "$sent" && chown root:root "$sent" && mv -f "$sent" "$program" \
+        || fail "cannot install $program"
+    sync "$program"
+    { grep -v " $program\$" "$home/programs" 2>/dev/null; stat -c "$4 %s %i %.9Z %n" "$program"; } >"$home/programs.new" \
+        && mv -f "$home/programs.new" "$home/programs" || fail "cannot note the program $program"
 }
 
 link() { # product version

@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use crate::apply::facts::{Facts, NOMAD_CLIENT_ID, Query};
+use crate::apply::facts::{Facts, Query, client_id};
 use crate::artifacts::{Artifact, ArtifactError, Lock};
 use crate::pki::{self, PkiError, Verdict};
 use crate::plan::{
-    Access, Account, Directory, HostPlan, Leaf, NomadUser, OnChange, Service, Unit, Wave,
+    Access, Account, Directory, HostPlan, Leaf, NomadUser, OnChange, Service, Storage, Unit, Wave,
 };
 use crate::render::{self, Body, RenderedFile, UnfilledSecret};
 use crate::secrets::Store;
@@ -31,6 +31,8 @@ pub struct Wanted {
     pub packages: Vec<WantedPackages>,
     /// Docker images.
     pub images: Vec<WantedImage>,
+    /// Where the host keeps what grows.
+    pub storage: Storage,
 }
 
 /// A file, with its bytes.
@@ -85,8 +87,12 @@ impl std::fmt::Debug for WantedFile {
 /// A program and where it comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WantedProgram {
-    /// Product, which is also the file's name.
+    /// Product.
     pub product: &'static str,
+    /// The file's name.
+    pub file: &'static str,
+    /// Whether `/usr/local/bin` has a link to it.
+    pub linked: bool,
     /// Its version.
     pub version: String,
     /// The service that runs it.
@@ -142,7 +148,7 @@ pub enum WantedError {
 impl WantedProgram {
     /// Where it lies on the host.
     pub fn path(&self) -> String {
-        format!("/opt/atoll/{0}/{1}/{0}", self.product, self.version)
+        format!("/opt/atoll/{}/{}/{}", self.product, self.version, self.file)
     }
 
     /// Its link on the host.
@@ -163,14 +169,16 @@ pub fn query(host: &HostPlan, files: &[RenderedFile], deep: bool) -> Query {
     paths.extend(files.iter().map(|file| file.path.clone()));
     let mut digests: BTreeSet<String> = files.iter().map(|file| file.path.clone()).collect();
     for program in &host.programs {
-        let path = format!("/opt/atoll/{0}/{1}/{0}", program.product, program.version);
+        let path = program.path();
         if deep {
             digests.insert(path.clone());
         }
         paths.insert(path);
-        paths.insert(format!("/usr/local/bin/{}", program.product));
+        if program.linked {
+            paths.insert(format!("/usr/local/bin/{}", program.product));
+        }
     }
-    paths.insert(NOMAD_CLIENT_ID.to_owned());
+    paths.insert(client_id(host.storage));
     Query {
         paths,
         digests,
@@ -190,7 +198,7 @@ pub fn query(host: &HostPlan, files: &[RenderedFile], deep: bool) -> Query {
             .map(|package| package.name.to_owned())
             .collect(),
         services: host.units.iter().map(|unit| unit.service).collect(),
-        images: !host.images.is_empty(),
+        images: (!host.images.is_empty()).then_some(host.storage.docker),
     }
 }
 
@@ -237,6 +245,7 @@ pub fn wanted(
                 })
             })
             .collect::<Result<_, ArtifactError>>()?,
+        storage: host.storage,
     })
 }
 
@@ -246,9 +255,11 @@ fn pinned_program(
 ) -> Result<WantedProgram, ArtifactError> {
     Ok(WantedProgram {
         product: program.product,
+        file: program.file,
+        linked: program.linked,
         version: program.version.to_string(),
         service: program.service,
-        artifact: lock.program(program.product, program.version.as_str())?,
+        artifact: lock.program(program.product, program.version.as_str(), program.file)?,
     })
 }
 

@@ -1,7 +1,7 @@
 //! Programs, packages and images that hosts are given: pinned, local, verified.
 //!
-//! An artifact folder holds `<product>/<version>/<product>`, the packages of
-//! `<set>/<version>/*.deb`, and Docker images as `images/<name>.tar` (the form
+//! An artifact folder holds `<product>/<version>/<product>` (of CNI, a file for
+//! each plugin), the packages of `<set>/<version>/*.deb`, and Docker images as `images/<name>.tar` (the form
 //! of `docker save`). `artifacts.lock`, in the inventory, pins each file by its
 //! SHA-256 in the format of `sha256sum`, so that any machine can check it:
 //! `cd <artifact folder> && sha256sum -c <inventory>/artifacts.lock`.
@@ -152,12 +152,17 @@ impl Lock {
         Ok(lock)
     }
 
-    /// A program: `<product>/<version>/<product>`.
+    /// A program: `<product>/<version>/<file>`.
     ///
     /// # Errors
     /// When it is not pinned.
-    pub fn program(&self, product: &str, version: &str) -> Result<Artifact, ArtifactError> {
-        self.artifact(format!("{product}/{version}/{product}"))
+    pub fn program(
+        &self,
+        product: &str,
+        version: &str,
+        file: &str,
+    ) -> Result<Artifact, ArtifactError> {
+        self.artifact(format!("{product}/{version}/{file}"))
     }
 
     /// The packages of a set: `<set>/<version>/*.deb`.

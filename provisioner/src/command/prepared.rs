@@ -32,6 +32,7 @@ impl Prepared {
     pub(super) fn new(target: &Target) -> Result<Self, Error> {
         let loaded = inventory::load(&target.inventory)?;
         let plan = plan::plan(&loaded.inventory);
+        reachable(&plan)?;
         let rendered = render::render(
             &plan,
             &Overrides::read(&target.inventory.join("templates"))?,
@@ -101,6 +102,22 @@ impl Prepared {
             known_hosts: &self.known_hosts,
         }
     }
+}
+
+/// Refuses hosts behind others, before anything is opened, made or asked.
+fn reachable(plan: &Plan) -> Result<(), Error> {
+    let hosts = plan.hosts.values();
+    let behind = hosts.filter(|host| !host.login.jump.is_empty());
+    let behind: Vec<&str> = behind.map(|host| host.node.as_str()).collect();
+    if behind.is_empty() {
+        return Ok(());
+    }
+    Err(format!(
+        "cannot reach {}: they are behind jump hosts (ssh.jump), which atoll does not go through yet; \
+         run it on a machine that reaches them itself, with an inventory without ssh.jump",
+        behind.join(", ")
+    )
+    .into())
 }
 
 /// The command that repeats a run, for a summary that says what to do next.

@@ -30,10 +30,12 @@ pub(super) fn add(plan: &mut HostPlan, place: &Place<'_>, host: &Host) {
         Directory {
             path: "/etc/atoll-accounting",
             access: Access::root(0o750, ACCOUNTING),
+            wave: Wave::Base,
         },
         Directory {
             path: "/etc/atoll-accounting/certs",
             access: Access::root(0o750, ACCOUNTING),
+            wave: Wave::Base,
         },
     ]);
     plan.files.extend(files(place, host));
@@ -41,11 +43,11 @@ pub(super) fn add(plan: &mut HostPlan, place: &Place<'_>, host: &Host) {
         service: Service::AtollAccounting,
         wave: Wave::Services,
     });
-    plan.programs.push(Program {
-        product: "atoll-accounting",
-        version: own_version(),
-        service: Service::AtollAccounting,
-    });
+    plan.programs.push(Program::linked(
+        "atoll-accounting",
+        own_version(),
+        Service::AtollAccounting,
+    ));
 }
 
 fn files(place: &Place<'_>, host: &Host) -> [PlannedFile; 5] {

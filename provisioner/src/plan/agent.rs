@@ -25,16 +25,16 @@ pub(super) fn add(plan: &mut HostPlan, place: &Place<'_>, host: &Host) {
         home: "/var/lib/atoll-agent",
     });
     plan.directories.extend(directories());
-    plan.files.extend(files(place, host));
+    plan.files.extend(files(plan, place, host));
     plan.units.push(Unit {
         service: Service::AtollAgent,
         wave: Wave::Services,
     });
-    plan.programs.push(Program {
-        product: "atoll-agent",
-        version: own_version(),
-        service: Service::AtollAgent,
-    });
+    plan.programs.push(Program::linked(
+        "atoll-agent",
+        own_version(),
+        Service::AtollAgent,
+    ));
 }
 
 fn directories() -> [Directory; 3] {
@@ -42,20 +42,23 @@ fn directories() -> [Directory; 3] {
         Directory {
             path: "/etc/atoll-agent",
             access: Access::root(0o750, AGENT),
+            wave: Wave::Base,
         },
         Directory {
             path: "/etc/atoll-agent/certs",
             access: Access::root(0o750, AGENT),
+            wave: Wave::Base,
         },
         // systemd hands these to the service (`LoadCredential=`), and to nobody else.
         Directory {
             path: "/etc/atoll-agent/credentials",
             access: Access::root(0o700, "root"),
+            wave: Wave::Base,
         },
     ]
 }
 
-fn files(place: &Place<'_>, host: &Host) -> Vec<PlannedFile> {
+fn files(plan: &HostPlan, place: &Place<'_>, host: &Host) -> Vec<PlannedFile> {
     let of = AgentFiles {
         service: Service::AtollAgent,
         wave: Wave::Services,
@@ -69,7 +72,7 @@ fn files(place: &Place<'_>, host: &Host) -> Vec<PlannedFile> {
     let mut files = vec![
         of.configuration(
             "/etc/atoll-agent/agent.toml",
-            settings(place, host, accounting),
+            settings(plan, place, accounting),
         ),
         of.public(
             "/etc/atoll-agent/certs/nomad-ca.pem",
@@ -93,6 +96,7 @@ fn files(place: &Place<'_>, host: &Host) -> Vec<PlannedFile> {
         ),
         of.unit(Template::AgentUnit(AgentUnit {
             delivers: accounting.is_some(),
+            nomad_data: plan.storage.nomad,
         })),
     ];
     if accounting.is_some() {
@@ -115,11 +119,12 @@ fn files(place: &Place<'_>, host: &Host) -> Vec<PlannedFile> {
     files
 }
 
-fn settings(place: &Place<'_>, host: &Host, accounting: Option<SocketAddr>) -> Template {
+fn settings(plan: &HostPlan, place: &Place<'_>, accounting: Option<SocketAddr>) -> Template {
     Template::AgentSettings(AgentSettings {
         federation: place.inventory.federation.name.clone(),
-        node: host.node.clone(),
+        node: plan.node.clone(),
         datacenter: place.site.datacenter.clone(),
+        docker: plan.storage.volume.map(|_| plan.storage.docker),
         accounting,
     })
 }

@@ -9,7 +9,7 @@ use super::peers::Place;
 use super::{
     Access, Account, Agents, Authority, ConsulAcl, ConsulClient, ConsulConfig, ConsulServer,
     ConsulUnit, Content, Directory, HostPlan, Leaf, PlannedFile, Program, Secret, Service,
-    Template, Unit,
+    Template, Unit, Wave, extra,
 };
 
 /// The service's account and group.
@@ -28,11 +28,11 @@ pub(super) fn add(plan: &mut HostPlan, place: &Place<'_>, host: &Host) {
         service: Service::Consul,
         wave,
     });
-    plan.programs.push(Program {
-        product: "consul",
-        version: place.inventory.federation.versions.consul.clone(),
-        service: Service::Consul,
-    });
+    plan.programs.push(Program::linked(
+        "consul",
+        place.site.versions.consul.clone(),
+        Service::Consul,
+    ));
 }
 
 fn directories() -> [Directory; 3] {
@@ -45,14 +45,17 @@ fn directories() -> [Directory; 3] {
         Directory {
             path: "/etc/consul.d",
             access: Access::root(0o750, CONSUL),
+            wave: Wave::Base,
         },
         Directory {
             path: "/etc/consul.d/certs",
             access: Access::root(0o750, CONSUL),
+            wave: Wave::Base,
         },
         Directory {
             path: "/opt/consul",
             access: own,
+            wave: Wave::Base,
         },
     ]
 }
@@ -87,6 +90,9 @@ fn files(place: &Place<'_>, host: &Host, agents: Agents) -> Vec<PlannedFile> {
         let client = Template::ConsulClient(ConsulClient {});
         files.push(of.configuration("/etc/consul.d/client.hcl", client));
     }
+    files.extend(extra::files(of, "/etc/consul.d", place, host, |extra| {
+        extra.consul.as_deref()
+    }));
     files
 }
 

@@ -6,7 +6,10 @@
 mod atoll;
 mod cleanup;
 mod consul;
+mod docker;
+mod extra;
 mod nomad;
+mod system;
 mod traefik;
 
 use std::collections::BTreeSet;
@@ -20,7 +23,10 @@ pub use atoll::{
 };
 pub use cleanup::ImageCleanupJob;
 pub use consul::{ConsulAcl, ConsulClient, ConsulConfig, ConsulPolicy, ConsulServer, ConsulUnit};
+pub use docker::{DockerDaemon, DockerUnit, Pool};
+pub use extra::ExtraHcl;
 pub use nomad::{NomadClient, NomadConfig, NomadPolicy, NomadServer, NomadUnit, NomadUser};
+pub use system::{DataMount, JournaldConfig, KernelFile, TimesyncdConfig};
 pub use traefik::{TraefikAcme, TraefikDynamic, TraefikJob, TraefikStatic};
 
 /// A template and the values which it sees. Serialised, it is those values alone.
@@ -39,7 +45,13 @@ pub enum Template {
     NomadClient(NomadClient),
     NomadUnit(NomadUnit),
     NomadPolicy(NomadPolicy),
+    DataMount(DataMount),
+    JournaldConfig(JournaldConfig),
+    TimesyncdConfig(TimesyncdConfig),
+    KernelFile(KernelFile),
     DockerDaemon(DockerDaemon),
+    DockerUnit(DockerUnit),
+    ExtraHcl(ExtraHcl),
     AgentSettings(AgentSettings),
     AgentConsulToken(AgentConsulToken),
     AgentUnit(AgentUnit),
@@ -66,7 +78,13 @@ impl Template {
             Self::NomadClient(_) => "nomad/client.hcl.tera",
             Self::NomadUnit(_) => "systemd/nomad.service.tera",
             Self::NomadPolicy(policy) => policy.user.template(),
+            Self::DataMount(_) => "systemd/mnt-data.mount.tera",
+            Self::JournaldConfig(_) => "systemd/journald.conf.d/10-atoll.conf.tera",
+            Self::TimesyncdConfig(_) => "systemd/timesyncd.conf.d/10-atoll.conf.tera",
+            Self::KernelFile(file) => file.template(),
             Self::DockerDaemon(_) => "docker/daemon.json.tera",
+            Self::DockerUnit(_) => "systemd/docker.service.d/10-atoll.conf.tera",
+            Self::ExtraHcl(_) => "extra/zz-extra.hcl.tera",
             Self::AgentSettings(_) => "agent/agent.toml.tera",
             Self::AgentConsulToken(_) => "agent/consul-token.tera",
             Self::AgentUnit(_) => "systemd/atoll-agent.service.tera",
@@ -83,15 +101,6 @@ impl Template {
 /// Addresses in their own order, each once; shared by all the hosts which must know them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Addresses(Arc<[IpAddr]>);
-
-/// `daemon.json` of Docker.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct DockerDaemon {
-    /// Whether this Docker has the containerd image store, which must be off.
-    pub has_image_store: bool,
-    /// Whether the host has NVIDIA GPUs, and so a runtime for them.
-    pub gpus: bool,
-}
 
 impl Addresses {
     /// How many there are.

@@ -5,44 +5,73 @@ use crate::versions::{Options, Product, upstream};
 
 use super::peers::Place;
 use super::{
-    Access, Content, Directory, DockerDaemon, HostPlan, OnChange, Package, PlannedFile, Service,
-    Template, Unit, Wave, traefik,
+    Access, Content, Directory, DockerDaemon, DockerUnit, HostPlan, OnChange, Package, PlannedFile,
+    Pool, Service, Storage, Template, Unit, Wave, extra, traefik,
 };
 
 /// Adds Docker to a host. The jobs of `verify` and the gateway's Traefik start from images
 /// that are already there: hosts need no internet.
 pub(super) fn add(plan: &mut HostPlan, place: &Place<'_>, host: &Host) {
-    let federation = &place.inventory.federation;
+    let docker = &place.inventory.federation.docker;
     plan.directories.push(Directory {
         path: "/etc/docker",
         access: Access::root(0o755, "root"),
+        wave: Wave::Base,
     });
     plan.files.push(PlannedFile {
         path: "/etc/docker/daemon.json".to_owned(),
         access: Access::root(0o644, "root"),
         wave: Wave::Base,
         on_change: OnChange::Restart(Service::Docker),
-        content: Content::Template(Template::DockerDaemon(DockerDaemon {
-            has_image_store: has_image_store(&federation.docker.version),
-            gpus: host.gpus.is_some(),
-        })),
+        content: daemon(plan.storage, place, host),
     });
+    if let Some(volume) = plan.storage.volume {
+        plan.directories.push(Directory {
+            path: "/etc/systemd/system/docker.service.d",
+            access: Access::root(0o755, "root"),
+            wave: Wave::Base,
+        });
+        plan.files.push(PlannedFile::of_host(
+            "/etc/systemd/system/docker.service.d/10-atoll.conf",
+            OnChange::Restart(Service::Docker),
+            Template::DockerUnit(DockerUnit { volume }),
+        ));
+    }
     plan.units.push(Unit {
         service: Service::Docker,
         wave: Wave::Base,
     });
     plan.packages.push(Package {
         set: "docker",
-        name: match federation.docker.source {
+        name: match docker.source {
             DockerSource::Distribution => "docker.io",
             DockerSource::Vendor => "docker-ce",
         },
-        version: federation.docker.version.clone(),
+        version: docker.version.clone(),
     });
-    plan.images.push(federation.probe_image.clone());
+    plan.images
+        .push(place.inventory.federation.probe_image.clone());
     if host.has(Role::Gateway) {
         plan.images
-            .push(traefik::image(&federation.versions.traefik));
+            .push(traefik::image(&place.site.versions.traefik));
+    }
+}
+
+/// Docker must not keep containers alive without its daemon (`live-restore`): Nomad takes a lost
+/// daemon for the end of all tasks, and starts them elsewhere.
+fn daemon(storage: Storage, place: &Place<'_>, host: &Host) -> Content {
+    let template = Template::DockerDaemon(DockerDaemon {
+        data_root: storage.volume.map(|_| storage.docker),
+        address_pools: place.site.address_pools.iter().map(Pool::of).collect(),
+        has_image_store: has_image_store(&place.inventory.federation.docker.version),
+        mirrors: place.site.mirrors.clone(),
+        gpus: host.gpus.is_some(),
+    });
+    let own = extra::docker(place, host);
+    if own.is_empty() {
+        Content::Template(template)
+    } else {
+        Content::Merged(template, own)
     }
 }
 

@@ -3,7 +3,8 @@
 use std::fmt;
 use std::net::IpAddr;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
+use serde_json::{Map, Value};
 
 use super::{NomadUser, Template};
 
@@ -11,7 +12,7 @@ use super::{NomadUser, Template};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Wave {
-    /// Packages, accounts, directories, Docker, programs, images.
+    /// Accounts, directories, programs, kernel, time, logs, the data volume, Docker, images.
     Base,
     /// Consul servers.
     ConsulServers,
@@ -56,6 +57,8 @@ pub struct PlannedFile {
 pub enum Content {
     /// A template and the values which it sees.
     Template(Template),
+    /// A template of JSON, and the operator's own keys, which are merged into its text last.
+    Merged(Template, Vec<Map<String, Value>>),
     /// The certificate of an authority.
     Authority(Authority),
     /// A certificate to be issued to this host.
@@ -108,10 +111,19 @@ pub enum OnChange {
     Restart(Service),
 }
 
-/// A systemd service of the site.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(rename_all = "kebab-case")]
+/// A systemd unit that is started, or told of changes; in the order in which they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Service {
+    /// `systemd-modules-load.service`, which loads modules of the kernel.
+    ModulesLoad,
+    /// `systemd-sysctl.service`, which sets the kernel's parameters.
+    Sysctl,
+    /// `systemd-timesyncd.service`, which keeps the time.
+    Timesyncd,
+    /// `systemd-journald.service`, which keeps logs.
+    Journald,
+    /// `mnt-data.mount`, the file system for jobs and images.
+    DataVolume,
     /// `docker.service`.
     Docker,
     /// `consul.service`.
@@ -197,16 +209,41 @@ impl AgentFiles {
     }
 }
 
+impl PlannedFile {
+    /// What the host itself reads, before any agent: owned by root, and no secret.
+    pub(super) fn of_host(path: &str, on_change: OnChange, template: Template) -> Self {
+        Self {
+            path: path.to_owned(),
+            access: Access::root(0o644, "root"),
+            wave: Wave::Base,
+            on_change,
+            content: Content::Template(template),
+        }
+    }
+}
+
 impl Service {
-    /// The unit's name without its suffix.
+    /// The unit's name; a service's without its suffix.
     pub fn name(self) -> &'static str {
         match self {
+            Self::ModulesLoad => "systemd-modules-load",
+            Self::Sysctl => "systemd-sysctl",
+            Self::Timesyncd => "systemd-timesyncd",
+            Self::Journald => "systemd-journald",
+            Self::DataVolume => "mnt-data.mount",
             Self::Docker => "docker",
             Self::Consul => "consul",
             Self::Nomad => "nomad",
             Self::AtollAccounting => "atoll-accounting",
             Self::AtollAgent => "atoll-agent",
         }
+    }
+}
+
+/// By its name.
+impl Serialize for Service {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
     }
 }
 

@@ -24,11 +24,11 @@ pub(super) fn add(plan: &mut HostPlan, place: &Place<'_>, host: &Host) {
             version: version.clone(),
         });
     }
-    plan.programs.push(Program {
-        product: PLUGIN,
-        version: nvidia.plugin.clone(),
-        service: Service::Nomad,
-    });
+    plan.programs.push(Program::linked(
+        PLUGIN,
+        nvidia.plugin.clone(),
+        Service::Nomad,
+    ));
 }
 
 /// The folder in which Nomad looks for plugins: where there are GPUs, the one of the

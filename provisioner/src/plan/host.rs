@@ -4,10 +4,13 @@ use std::net::IpAddr;
 
 use federation::names::{DatacenterName, HostName, NodeName, Version};
 
-use crate::inventory::{Gpus, Host, Role};
+use crate::inventory::{Gpus, Host, NodeType, Role, Site};
 
 use super::peers::Place;
-use super::{Access, PlannedFile, Service, Wave, accounting, agent, consul, docker, gpu, nomad};
+use super::{
+    Access, PlannedFile, Service, Storage, Wave, accounting, agent, cni, consul, docker, gpu,
+    kernel, nomad, system, volume,
+};
 
 /// What one host should have, in the order in which it can be made.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +25,10 @@ pub struct HostPlan {
     pub login: Login,
     /// The servers it runs and the client it is.
     pub agents: Agents,
+    /// What it is to the platform, if a Nomad client runs here.
+    pub node_type: Option<NodeType>,
+    /// Where it keeps what grows.
+    pub storage: Storage,
     /// The GPUs that it should turn out to have.
     pub gpus: Option<Gpus>,
     /// System accounts, with their own group of the same name.
@@ -49,6 +56,19 @@ pub struct Login {
     pub port: u16,
     /// The account.
     pub user: String,
+    /// The hosts to go through, the first hop first.
+    pub jump: Vec<Jump>,
+}
+
+/// A host on the way to others.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Jump {
+    /// The account there.
+    pub user: String,
+    /// Its name or address.
+    pub host: String,
+    /// The TCP port.
+    pub port: u16,
 }
 
 /// Which agents of Consul and Nomad a host runs.
@@ -78,6 +98,8 @@ pub struct Directory {
     pub path: &'static str,
     /// Who may do what.
     pub access: Access,
+    /// When it is made: one on a volume, after that is mounted.
+    pub wave: Wave,
 }
 
 /// A unit that must be enabled and running once its wave is over.
@@ -89,11 +111,15 @@ pub struct Unit {
     pub wave: Wave,
 }
 
-/// A program in a versioned folder, with a link in `/usr/local/bin`.
+/// A program in a versioned folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Program {
-    /// The product, which is also the file's name.
+    /// The product, which is also the folder's name.
     pub product: &'static str,
+    /// The file's name: the product's own, but where a product is several programs.
+    pub file: &'static str,
+    /// Whether `/usr/local/bin` has a link to it.
+    pub linked: bool,
     /// Its version.
     pub version: Version,
     /// The service that must be restarted when the version changes.
@@ -111,18 +137,40 @@ pub struct Package {
     pub version: String,
 }
 
+impl Program {
+    /// A product that is one program, linked in `/usr/local/bin`.
+    pub(super) fn linked(product: &'static str, version: Version, service: Service) -> Self {
+        Self {
+            product,
+            file: product,
+            linked: true,
+            version,
+            service,
+        }
+    }
+
+    /// Where it lies on the host.
+    pub fn path(&self) -> String {
+        let Self {
+            product,
+            file,
+            version,
+            ..
+        } = self;
+        format!("/opt/atoll/{product}/{version}/{file}")
+    }
+}
+
 /// Plans one host of a site.
 pub(super) fn host_plan(place: &Place<'_>, name: &HostName, host: &Host) -> HostPlan {
     let mut plan = HostPlan {
         node: host.node.clone(),
         host: name.clone(),
         datacenter: place.site.datacenter.clone(),
-        login: Login {
-            address: host.address,
-            port: place.site.ssh.port,
-            user: place.site.ssh.user.to_string(),
-        },
+        login: Login::of(place.site, host),
         agents: Agents::of(host),
+        node_type: host.node_type(),
+        storage: Storage::of(host),
         gpus: host.gpus.clone(),
         accounts: Vec::new(),
         directories: Vec::new(),
@@ -132,7 +180,10 @@ pub(super) fn host_plan(place: &Place<'_>, name: &HostName, host: &Host) -> Host
         packages: Vec::new(),
         images: Vec::new(),
     };
+    system::add(&mut plan, place);
     if plan.agents.nomad_client {
+        kernel::add(&mut plan);
+        volume::add(&mut plan, host);
         docker::add(&mut plan, place, host);
     }
     consul::add(&mut plan, place, host);
@@ -140,6 +191,7 @@ pub(super) fn host_plan(place: &Place<'_>, name: &HostName, host: &Host) -> Host
         nomad::add(&mut plan, place, host);
     }
     if plan.agents.nomad_client {
+        cni::add(&mut plan, place);
         gpu::add(&mut plan, place, host);
         agent::add(&mut plan, place, host);
     }
@@ -157,6 +209,24 @@ pub(super) fn own_version() -> Version {
     env!("CARGO_PKG_VERSION")
         .parse()
         .unwrap_or_else(|_| unreachable!("a crate has a version"))
+}
+
+impl Login {
+    /// What the site says, but for what the host says otherwise.
+    fn of(site: &Site, host: &Host) -> Self {
+        let user = host.ssh.user.as_ref().unwrap_or(&site.ssh.user);
+        let jump = site.ssh.jump.iter().map(|jump| Jump {
+            user: jump.user.as_ref().unwrap_or(&site.ssh.user).to_string(),
+            host: jump.host.clone(),
+            port: jump.port,
+        });
+        Self {
+            address: host.ssh.address.unwrap_or(host.address),
+            port: host.ssh.port.unwrap_or(site.ssh.port),
+            user: user.to_string(),
+            jump: jump.collect(),
+        }
+    }
 }
 
 impl Agents {

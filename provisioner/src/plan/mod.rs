@@ -15,19 +15,25 @@
 mod accounting;
 mod agent;
 mod cleanup;
+mod cni;
 mod consul;
 mod contexts;
 mod docker;
+mod extra;
 mod file;
 mod gpu;
 mod handouts;
 mod host;
+mod kernel;
 mod nomad;
+mod origin;
 mod peers;
 mod secret;
 mod services;
+mod system;
 mod tokens;
 mod traefik;
+mod volume;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -35,23 +41,26 @@ use federation::names::{DatacenterName, NodeName, RegionName};
 
 use crate::inventory::Inventory;
 
-/// The GPUs that a host should turn out to have, as the inventory says them.
-pub use crate::inventory::Gpus;
+/// What a host is and has, as the inventory says it.
+pub use crate::inventory::{Gpus, NodeType};
 pub use contexts::{
     AccountingSettings, AccountingUnit, Addresses, AgentConsulToken, AgentSettings, AgentUnit,
-    ConsulAcl, ConsulClient, ConsulConfig, ConsulPolicy, ConsulServer, ConsulUnit, DockerDaemon,
-    ImageCleanupJob, NomadClient, NomadConfig, NomadPolicy, NomadServer, NomadUnit, NomadUser,
-    SiteOf, Template, TraefikAcme, TraefikDynamic, TraefikJob, TraefikStatic, VoOf,
+    ConsulAcl, ConsulClient, ConsulConfig, ConsulPolicy, ConsulServer, ConsulUnit, DataMount,
+    DockerDaemon, DockerUnit, ExtraHcl, ImageCleanupJob, JournaldConfig, KernelFile, NomadClient,
+    NomadConfig, NomadPolicy, NomadServer, NomadUnit, NomadUser, Pool, SiteOf, Template,
+    TimesyncdConfig, TraefikAcme, TraefikDynamic, TraefikJob, TraefikStatic, VoOf,
 };
 pub use file::{Access, Authority, Content, Leaf, OnChange, PlannedFile, Service, Wave};
 pub use handouts::{
     Datacenter, Datacenters, Firewall, Group, GroupAddresses, Handouts, Opening, Protocol, Record,
     SiteFirewall, Unlisted, Zone,
 };
-pub use host::{Account, Agents, Directory, HostPlan, Login, Package, Program, Unit};
+pub use host::{Account, Agents, Directory, HostPlan, Jump, Login, Package, Program, Unit};
+pub use origin::{Origin, origin};
 pub use secret::{Secret, SecretKind};
 pub use services::{ConsulToken, FederationJob, Gateway, Services};
 pub use traefik::{Given, Wildcards};
+pub use volume::Storage;
 
 /// What every host and the federation should have.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,16 +3,16 @@
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use crate::inventory::{Host, Introduction, Kind, Role};
+use crate::inventory::{Host, Introduction, NodeType};
 use crate::versions::{Options, Product};
 
 use super::consul::local_and;
 use super::file::AgentFiles;
-use super::gpu;
 use super::peers::Place;
 use super::{
     Access, Account, Agents, Authority, Content, Directory, HostPlan, Leaf, NomadClient,
-    NomadConfig, NomadServer, NomadUnit, PlannedFile, Program, Secret, Service, Template, Unit,
+    NomadConfig, NomadServer, NomadUnit, PlannedFile, Program, Secret, Service, Storage, Template,
+    Unit, Wave, cni, extra, gpu,
 };
 
 /// The account and group of a server; a client needs root.
@@ -28,20 +28,21 @@ pub(super) fn add(plan: &mut HostPlan, place: &Place<'_>, host: &Host) {
             home: "/etc/nomad.d",
         });
     }
-    plan.directories.extend(directories(agents, user));
-    plan.files.extend(files(place, host, agents, user));
+    plan.directories.extend(directories(plan, user));
+    plan.files.extend(files(plan, place, host, user));
     plan.units.push(Unit {
         service: Service::Nomad,
         wave: agents.nomad_wave(),
     });
-    plan.programs.push(Program {
-        product: "nomad",
-        version: place.inventory.federation.versions.nomad.clone(),
-        service: Service::Nomad,
-    });
+    plan.programs.push(Program::linked(
+        "nomad",
+        place.site.versions.nomad.clone(),
+        Service::Nomad,
+    ));
 }
 
-fn files(place: &Place<'_>, host: &Host, agents: Agents, user: &'static str) -> Vec<PlannedFile> {
+fn files(plan: &HostPlan, place: &Place<'_>, host: &Host, user: &'static str) -> Vec<PlannedFile> {
+    let agents = plan.agents;
     let of = AgentFiles {
         service: Service::Nomad,
         wave: agents.nomad_wave(),
@@ -57,9 +58,10 @@ fn files(place: &Place<'_>, host: &Host, agents: Agents, user: &'static str) -> 
     let unit = NomadUnit {
         user,
         client: agents.nomad_client,
+        volume: plan.storage.volume,
     };
     let mut files = vec![
-        of.configuration("/etc/nomad.d/nomad.hcl", config(place, host, agents)),
+        of.configuration("/etc/nomad.d/nomad.hcl", config(plan, place, host)),
         of.certificate("/etc/nomad.d/certs/nomad-ca.pem", 0o640, authority),
         of.certificate("/etc/nomad.d/certs/agent.pem", 0o640, certificate),
         of.certificate("/etc/nomad.d/certs/agent-key.pem", key_mode, key),
@@ -68,50 +70,63 @@ fn files(place: &Place<'_>, host: &Host, agents: Agents, user: &'static str) -> 
     if agents.nomad_server {
         files.push(of.configuration("/etc/nomad.d/server.hcl", server(place)));
     }
-    if agents.nomad_client {
-        files.push(of.configuration("/etc/nomad.d/client.hcl", client(place, host)));
+    if let Some(node_type) = plan.node_type {
+        let client = client(place, host, node_type);
+        files.push(of.configuration("/etc/nomad.d/client.hcl", client));
     }
+    files.extend(extra::files(of, "/etc/nomad.d", place, host, |extra| {
+        extra.nomad.as_deref()
+    }));
     files
 }
 
-/// `/opt/nomad/client` waits for the introduction token, which must lie there before the first start.
-fn directories(agents: Agents, user: &'static str) -> Vec<Directory> {
-    let own = |mode| Access {
-        mode,
-        owner: user,
-        group: user,
+/// The client's folder waits for the introduction token, which must lie there before the first
+/// start. Plugins stay off the volume, so that one that is missing takes no GPU away.
+fn directories(plan: &HostPlan, user: &'static str) -> Vec<Directory> {
+    let own = |path, mode, wave| Directory {
+        path,
+        access: Access {
+            mode,
+            owner: user,
+            group: user,
+        },
+        wave,
     };
     let mut directories = vec![
         Directory {
             path: "/etc/nomad.d",
             access: Access::root(0o750, user),
+            wave: Wave::Base,
         },
         Directory {
             path: "/etc/nomad.d/certs",
             access: Access::root(0o750, user),
+            wave: Wave::Base,
         },
-        Directory {
-            path: "/opt/nomad",
-            access: own(0o700),
-        },
+        own("/opt/nomad", 0o700, Wave::Base),
     ];
-    if agents.nomad_client {
-        directories.extend([
-            Directory {
-                path: "/opt/nomad/client",
-                access: own(0o700),
-            },
-            Directory {
-                path: "/opt/nomad/plugins",
-                access: own(0o755),
-            },
-        ]);
+    if !plan.agents.nomad_client {
+        return directories;
     }
+    let Storage {
+        volume,
+        nomad,
+        nomad_client,
+        ..
+    } = plan.storage;
+    // A folder on a volume that is not mounted yet would be one on the root file system.
+    let wave = volume.map_or(Wave::Base, |_| plan.agents.nomad_wave());
+    directories.extend(volume.map(|_| own(nomad, 0o700, wave)));
+    directories.extend([
+        own(nomad_client, 0o700, wave),
+        own("/opt/nomad/plugins", 0o755, Wave::Base),
+    ]);
     directories
 }
 
 /// Servers are met from other sites; a client only by the hosts of its own.
-fn config(place: &Place<'_>, host: &Host, agents: Agents) -> Template {
+fn config(plan: &HostPlan, place: &Place<'_>, host: &Host) -> Template {
+    let agents = plan.agents;
     let address = if agents.nomad_server {
         host.public_address
     } else {
@@ -122,6 +137,7 @@ fn config(place: &Place<'_>, host: &Host, agents: Agents) -> Template {
         region: place.inventory.federation.name.clone(),
         datacenter: place.site.datacenter.clone(),
         node: host.node.clone(),
+        data_dir: plan.storage.nomad,
         listens: match address {
             IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
             IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
@@ -135,7 +151,7 @@ fn config(place: &Place<'_>, host: &Host, agents: Agents) -> Template {
 
 fn server(place: &Place<'_>) -> Template {
     let federation = &place.inventory.federation;
-    let options = Options::closest(Product::Nomad, &federation.versions.nomad);
+    let options = Options::closest(Product::Nomad, &place.site.versions.nomad);
     let introduces = options.knows(&["server", "client_introduction", "enforcement"]);
     let enforcement = match federation.introduction {
         Introduction::Strict => "strict",
@@ -149,32 +165,32 @@ fn server(place: &Place<'_>) -> Template {
     })
 }
 
-fn client(place: &Place<'_>, host: &Host) -> Template {
+fn client(place: &Place<'_>, host: &Host, node_type: NodeType) -> Template {
     let namespaces: BTreeSet<_> = place
         .inventory
         .namespaces(&host.vos)
         .into_keys()
         .cloned()
         .collect();
-    let kind = if host.has(Role::Gateway) {
-        "traefik"
-    } else {
-        match host.kind {
-            Kind::Compute => "compute",
-            Kind::Batch => "batch",
-            Kind::TryMe => "tryme",
-        }
-    };
+    let clients = &place.inventory.federation.clients;
+    let is_gateway = node_type == NodeType::Gateway;
     Template::NomadClient(NomadClient {
         servers: place.federation.nomad_servers.clone(),
         namespaces,
-        kind,
-        compute: kind == "compute",
+        kind: match node_type {
+            NodeType::Compute => "compute",
+            NodeType::Batch => "batch",
+            NodeType::TryMe => "tryme",
+            NodeType::Gateway => "traefik",
+        },
+        compute: node_type == NodeType::Compute,
         tags: if host.gpus.is_some() { "gpu" } else { "cpu" },
         plugin_dir: gpu::plugin_dir(place, host),
         gpus: host.gpus.is_some(),
         domain: place.site.domain.clone(),
-        reserved_memory_mib: (kind != "traefik").then_some(4096),
+        reserved_memory_mib: (!is_gateway).then_some(clients.reserved_memory_mib),
+        cni_path: cni::path(place),
+        raw_exec: clients.raw_exec.contains(&node_type),
     })
 }
 

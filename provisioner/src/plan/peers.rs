@@ -1,5 +1,6 @@
 //! Who an agent must find: worked out once, shared by all hosts.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use crate::inventory::{Host, Inventory, Role, Site};
@@ -30,16 +31,18 @@ pub(super) struct Place<'a> {
 
 impl FederationPeers {
     pub(super) fn of(inventory: &Inventory) -> Self {
-        let public = |role| {
+        let public = |role, external: &BTreeSet<IpAddr>| {
             let hosts = inventory
                 .sites
                 .values()
                 .flat_map(|site| site.hosts.values());
-            addresses(hosts, role, |host| host.public_address)
+            let here = of_role(hosts, role).map(|host| host.public_address);
+            here.chain(external.iter().copied()).collect()
         };
+        let external = &inventory.federation.external;
         Self {
-            consul_servers: public(Role::ConsulServer),
-            nomad_servers: public(Role::NomadServer),
+            consul_servers: public(Role::ConsulServer, &external.consul_servers),
+            nomad_servers: public(Role::NomadServer, &external.nomad_servers),
         }
     }
 }
@@ -50,21 +53,19 @@ impl<'a> Place<'a> {
         federation: &'a FederationPeers,
         site: &'a Site,
     ) -> Self {
-        let consul_servers =
-            addresses(site.hosts.values(), Role::ConsulServer, |host| host.address);
+        let consul_servers = of_role(site.hosts.values(), Role::ConsulServer);
         Self {
             inventory,
             federation,
             site,
-            consul_servers,
+            consul_servers: consul_servers.map(|host| host.address).collect(),
         }
     }
 }
 
-fn addresses<'a>(
+fn of_role<'a>(
     hosts: impl Iterator<Item = &'a Host>,
     role: Role,
-    address: impl Fn(&Host) -> IpAddr,
-) -> Addresses {
-    hosts.filter(|host| host.has(role)).map(address).collect()
+) -> impl Iterator<Item = &'a Host> {
+    hosts.filter(move |host| host.has(role))
 }

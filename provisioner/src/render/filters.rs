@@ -11,6 +11,12 @@ pub(super) fn hcl(value: &Value, _: Kwargs, _: &State) -> TeraResult<String> {
     Ok(text)
 }
 
+/// A value as JSON writes it, on one line.
+pub(super) fn json(value: &Value, _: Kwargs, _: &State) -> TeraResult<String> {
+    serde_json::to_string(value)
+        .map_err(|error| Error::message(format!("JSON has no form of it: {error}")))
+}
+
 /// A text as the body of an HCL 2 heredoc: what looks like an interpolation stays as it is.
 pub(super) fn heredoc(text: &str, _: Kwargs, _: &State) -> String {
     text.replace("${", "$${").replace("%{", "%%{")

@@ -13,6 +13,7 @@
 mod filters;
 mod folder;
 mod handouts;
+mod merged;
 mod placeholder;
 mod templates;
 mod tree;
@@ -21,6 +22,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use federation::names::NodeName;
+use serde_json::{Map, Value};
 
 use crate::plan::{
     Access, Authority, Content, Gateway, Leaf, NomadUser, OnChange, Plan, PlannedFile, Services,
@@ -32,6 +34,7 @@ pub use placeholder::{UnfilledSecret, fill, throwaway};
 pub use templates::{Overrides, RenderError, TEMPLATES};
 pub use tree::tree;
 
+use merged::merged;
 use templates::Engine;
 
 /// All texts of a federation.
@@ -54,6 +57,8 @@ pub struct RenderedFile {
     pub wave: Wave,
     /// What the host must do when it changes.
     pub on_change: OnChange,
+    /// Whether the operator's own words are in it.
+    pub extra: bool,
     /// Its bytes, as far as they are known.
     pub body: Body,
 }
@@ -147,13 +152,29 @@ fn rendered(
         access: file.access,
         wave: file.wave,
         on_change: file.on_change,
+        extra: matches!(
+            file.content,
+            Content::Merged(..) | Content::Template(Template::ExtraHcl(_))
+        ),
         body: match &file.content {
             Content::Template(template) => Body::Text(shared.text(engine.text(template)?)),
+            Content::Merged(template, own) => Body::Text(shared.text(with_own(engine, template, own)?)),
             Content::Authority(authority) => Body::Authority(*authority),
             Content::Certificate(leaf) => Body::Certificate(leaf.clone()),
             Content::PrivateKey(leaf) => Body::PrivateKey(leaf.clone()),
             Content::NomadToken(user) => Body::NomadToken(*user),
         },
+    })
+}
+
+fn with_own(
+    engine: &Engine,
+    template: &Template,
+    own: &[Map<String, Value>],
+) -> Result<String, RenderError> {
+    merged(&engine.text(template)?, own).map_err(|source| RenderError::Json {
+        template: template.name(),
+        source,
     })
 }
 

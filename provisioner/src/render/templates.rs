@@ -35,6 +35,8 @@ pub const TEMPLATES: &[(&str, &str)] = &[
     embedded!("consul/server.hcl.tera"),
     embedded!("docker/daemon.json.tera"),
     embedded!("jobs/image-cleanup.nomad.hcl.tera"),
+    embedded!("extra/zz-extra.hcl.tera"),
+    embedded!("modules-load.d/nomad.conf.tera"),
     embedded!("nomad/client.hcl.tera"),
     embedded!("nomad/nomad.hcl.tera"),
     embedded!("nomad/policies/accounting.hcl.tera"),
@@ -43,10 +45,16 @@ pub const TEMPLATES: &[(&str, &str)] = &[
     embedded!("nomad/policies/papi.hcl.tera"),
     embedded!("nomad/policies/verify.hcl.tera"),
     embedded!("nomad/server.hcl.tera"),
+    embedded!("sysctl.d/98-nomad.conf.tera"),
+    embedded!("sysctl.d/99-nomad-cni.conf.tera"),
     embedded!("systemd/atoll-accounting.service.tera"),
     embedded!("systemd/atoll-agent.service.tera"),
     embedded!("systemd/consul.service.tera"),
+    embedded!("systemd/docker.service.d/10-atoll.conf.tera"),
+    embedded!("systemd/journald.conf.d/10-atoll.conf.tera"),
+    embedded!("systemd/mnt-data.mount.tera"),
     embedded!("systemd/nomad.service.tera"),
+    embedded!("systemd/timesyncd.conf.d/10-atoll.conf.tera"),
     embedded!("traefik/dynamic.toml.tera"),
     embedded!("traefik/traefik.nomad.hcl.tera"),
     embedded!("traefik/traefik.toml.tera"),
@@ -90,6 +98,14 @@ pub enum RenderError {
         /// What is wrong, with the name it is about.
         message: String,
     },
+    /// A template's text should take the operator's own keys, and is no JSON object.
+    #[error("cannot merge extra_yaml into {template}: its text is no JSON object")]
+    Json {
+        /// The template.
+        template: &'static str,
+        /// What the parser said.
+        source: serde_json::Error,
+    },
     /// The engine failed without saying where.
     #[error("cannot render {template}")]
     Engine {
@@ -117,6 +133,14 @@ impl Overrides {
                 source,
             })?;
         }
+        Self::of(own)
+    }
+
+    /// Texts by the names of the templates whose place they take.
+    ///
+    /// # Errors
+    /// When a name is that of no template.
+    pub fn of(own: BTreeMap<String, String>) -> Result<Self, RenderError> {
         let is_known = |name: &String| TEMPLATES.iter().any(|(known, _)| known == name);
         let names: Vec<String> = own.keys().filter(|name| !is_known(name)).cloned().collect();
         if names.is_empty() {
@@ -158,6 +182,7 @@ impl Engine {
         let mut tera = Tera::default();
         tera.autoescape_on(Vec::<&'static str>::new());
         tera.register_filter("hcl", filters::hcl);
+        tera.register_filter("json", filters::json);
         tera.register_filter("heredoc", filters::heredoc);
         tera.add_raw_templates(templates.iter().copied())
             .map_err(|source| RenderError::Templates {
@@ -250,6 +275,8 @@ mod tests {
             ("{{ namespaces | hcl }}", Ok(r#"["a", "b"]"#)),
             ("{{ [] | hcl }}", Ok("[]")),
             ("{{ [1, true] | hcl }}", Ok("[1, true]")),
+            ("{{ namespaces | json }}", Ok(r#"["a","b"]"#)),
+            (r#"{{ 'say "${x}"' | json }}"#, Ok(r#""say \"${x}\"""#)),
             (
                 r#"{{ 'say "${x} %{y}" \\' | hcl }}"#,
                 Ok(r#""say \"$${x} %%{y}\" \\""#),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use crate::plan::{Authority, Leaf, OnChange, Plan, Wave};
+use crate::plan::{Authority, Leaf, OnChange, Origin, Plan, Wave, origin};
 
 use super::{Body, Rendered, RenderedFile, RenderedGateway, handouts};
 
@@ -86,6 +86,10 @@ struct Entry<'a> {
     group: &'static str,
     wave: Wave,
     on_change: OnChange,
+    settings: &'static [&'static str],
+    rows: &'static [u16],
+    #[serde(skip_serializing_if = "is_false")]
+    extra: bool,
     #[serde(flatten)]
     content: Content<'a>,
 }
@@ -122,6 +126,7 @@ fn manifest(files: &[RenderedFile]) -> String {
 
 impl<'a> Entry<'a> {
     fn of(file: &'a RenderedFile) -> Self {
+        let Origin { settings, rows } = origin(&file.path);
         Self {
             path: &file.path,
             mode: format!("{:04o}", file.access.mode),
@@ -129,6 +134,9 @@ impl<'a> Entry<'a> {
             group: file.access.group,
             wave: file.wave,
             on_change: file.on_change,
+            settings,
+            rows,
+            extra: file.extra,
             content: match &file.body {
                 Body::Text(text) => {
                     Content::Sha256(format!("{:x}", Sha256::digest(text.as_bytes())))
@@ -140,6 +148,14 @@ impl<'a> Entry<'a> {
             },
         }
     }
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes what it has"
+)]
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 /// JSON for a reader. What is written here has text keys and no number that JSON lacks.

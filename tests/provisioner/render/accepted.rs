@@ -21,6 +21,7 @@ use provisioner::render::{Body, Overrides, Rendered, fill, render, throwaway};
 
 use super::varied;
 use crate::golden::{fixture, samples};
+use crate::kinds::kinds;
 
 /// Finds a program, or says that a test is skipped for the lack of it.
 pub(crate) fn program(test: &str, name: &str) -> Option<PathBuf> {
@@ -92,7 +93,7 @@ pub(crate) fn run(program: &Path, arguments: &[&str]) -> (bool, String) {
 /// Has a validator look at the files of every host, and at a damaged copy of each.
 fn every_host_is_accepted(validator: &[&str], under: &str) {
     let wrong = [("no_such_key = true".to_owned(), false)];
-    for inventory in [samples(), varied()] {
+    for inventory in [samples(), varied(), kinds()] {
         hosts_are_accepted(validator, &inventory, under, &wrong);
     }
 }
@@ -176,46 +177,123 @@ fn nomad_accepts_every_job() {
     }
 }
 
+/// Whether a validator accepts a folder with some files, and all it said.
+fn accepts(validator: &Path, arguments: &[&str], files: &[(&str, &str)]) -> (bool, String) {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text) in files {
+        fs::write(folder.path().join(name), text).unwrap();
+    }
+    let path = folder.path().to_str().unwrap();
+    let arguments: Vec<_> = arguments.iter().copied().chain([path]).collect();
+    run(validator, &arguments)
+}
+
+/// Of two files that say the same key, the one whose value is judged is the one that wins.
+fn the_operators_own_words_win(validator: &Path, arguments: &[&str], good: &str, bad: &str) {
+    let base = "data_dir = \"/nonexistent\"\n";
+    let levels = [
+        "zz-extra-1-federation.hcl",
+        "zz-extra-2-site.hcl",
+        "zz-extra-3-host.hcl",
+    ];
+    // The last of all names that are rendered otherwise, and the levels before.
+    let names: Vec<_> = std::iter::once("server.hcl").chain(levels).collect();
+    for last in levels {
+        let before = names.iter().take_while(|name| **name != last);
+        for name in before {
+            let files = |first: &str, last_words: &str| {
+                accepts(
+                    validator,
+                    arguments,
+                    &[("base.hcl", base), (name, first), (last, last_words)],
+                )
+            };
+            let (accepted, said) = files(bad, good);
+            assert!(accepted, "{name} wins over {last}: {said}");
+            let (accepted, said) = files(good, bad);
+            assert!(!accepted, "{name} wins over {last}: {said}");
+        }
+    }
+}
+
+#[test]
+fn the_operators_own_words_win_in_consul() {
+    if let Some(consul) = program("the_operators_own_words_win_in_consul", "consul") {
+        let (good, bad) = ("datacenter = \"one\"\n", "datacenter = \"no such!\"\n");
+        the_operators_own_words_win(&consul, &["validate"], good, bad);
+    }
+}
+
+#[test]
+fn the_operators_own_words_win_in_nomad() {
+    if let Some(nomad) = program("the_operators_own_words_win_in_nomad", "nomad") {
+        let client =
+            |port| format!("client {{\n  enabled = true\n  min_dynamic_port = {port}\n}}\n");
+        let (good, bad) = (client(20000), client(99_999_999));
+        the_operators_own_words_win(&nomad, &["config", "validate"], &good, &bad);
+    }
+}
+
 #[test]
 fn systemd_accepts_every_unit() {
     let Some(analyze) = program("systemd_accepts_every_unit", "systemd-analyze") else {
         return;
     };
-    let units: BTreeMap<_, _> = planned(&varied())
-        .1
-        .hosts
-        .into_values()
+    let hosts = [varied(), kinds()].map(|inventory| planned(&inventory).1.hosts);
+    let units: BTreeMap<_, _> = hosts
+        .into_iter()
+        .flat_map(BTreeMap::into_values)
         .flatten()
         .filter_map(|file| match file.body {
-            Body::Text(text) if file.path.ends_with(".service") => Some((text, file.path)),
+            Body::Text(text) if file.path.starts_with("/etc/systemd/system/") => {
+                Some((text, file.path))
+            }
             _ => None,
         })
         .collect();
     assert_eq!(
         units.len(),
-        5,
-        "Consul's, Nomad's of a server and of a client, the agent's, the accounting service's"
+        10,
+        "Consul's, Nomad's of a server and of clients with and without a volume, the agent's of \
+         these two, the accounting service's, two volumes, Docker's drop-in"
     );
     for (text, path) in units {
         let folder = tempfile::tempdir().unwrap();
-        let unit = folder.path().join(Path::new(&path).file_name().unwrap());
+        let unit = unit_file(folder.path(), &path);
         // It looks for the program too, which is no part of a rendering.
         let text = text
             .replace("/usr/local/bin/consul", "/bin/sh")
             .replace("/usr/local/bin/nomad", "/bin/sh");
         let complaints = |text: &str| {
             fs::write(&unit, text).unwrap();
-            let (_, said) = run(&analyze, &["verify", unit.to_str().unwrap()]);
+            // Of a drop-in the unit is verified that it is for.
+            let whole = unit.parent().unwrap();
+            let verified = if whole == folder.path() {
+                unit.clone()
+            } else {
+                whole.with_extension("")
+            };
+            let (_, said) = run(&analyze, &["verify", verified.to_str().unwrap()]);
             let of_ours = said
                 .lines()
                 .filter(|line| line.contains(folder.path().to_str().unwrap()));
             of_ours.map(str::to_owned).collect::<Vec<_>>()
         };
         assert_eq!(complaints(&text), Vec::<String>::new(), "{path}");
-        assert_eq!(
-            complaints(&text.replace("Type=", "Typ=")).len(),
-            1,
-            "{path}"
-        );
+        let key = text.lines().rfind(|line| line.contains('=')).unwrap();
+        let damaged = text.replace(key, &format!("No{key}"));
+        assert_eq!(complaints(&damaged).len(), 1, "{path}");
     }
+}
+
+/// Where a unit lies in a folder, so that systemd finds what it is: a drop-in needs its unit.
+fn unit_file(folder: &Path, path: &str) -> PathBuf {
+    let below = path.strip_prefix("/etc/systemd/system/").unwrap();
+    let unit = folder.join(below.split('/').next().unwrap());
+    if unit.extension() == Some("d".as_ref()) {
+        fs::create_dir(&unit).unwrap();
+        let service = "[Service]\nExecStart=/bin/sh\n";
+        fs::write(unit.with_extension(""), service).unwrap();
+    }
+    folder.join(below)
 }

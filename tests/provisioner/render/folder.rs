@@ -102,7 +102,7 @@ fn a_manifest_lists_every_file_with_its_rights() {
     let tree = tree_of(plan(&samples()));
     let node = Path::new("ifca-ai4eosc-server-0");
     let manifest: Vec<Value> = serde_json::from_str(&tree[&node.join("manifest.json")]).unwrap();
-    assert_eq!(manifest.len(), 18);
+    assert_eq!(manifest.len(), 19);
     let entry = |path: &str| manifest.iter().find(|entry| entry["path"] == path).unwrap();
     let unit = &tree[&node.join("etc/systemd/system/nomad.service")];
     assert_eq!(
@@ -114,6 +114,8 @@ fn a_manifest_lists_every_file_with_its_rights() {
             "group": "root",
             "wave": "nomad-servers",
             "on_change": { "do": "restart", "unit": "nomad" },
+            "settings": ["sites.hosts.roles", "sites.hosts.volume"],
+            "rows": [252, 254, 255, 256, 258, 437],
             "sha256": sha256(unit),
         })
     );

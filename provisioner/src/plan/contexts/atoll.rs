@@ -16,6 +16,8 @@ pub struct AgentSettings {
     pub node: NodeName,
     /// Its datacenter.
     pub datacenter: DatacenterName,
+    /// Docker's folder, where it is not the usual one.
+    pub docker: Option<&'static str>,
     /// Where usage records go; nowhere while the federation has no accounting host.
     pub accounting: Option<SocketAddr>,
 }
@@ -32,6 +34,8 @@ pub struct AgentConsulToken {
 pub struct AgentUnit {
     /// Whether it has a key for deliveries.
     pub delivers: bool,
+    /// Nomad's folder, which holds secrets of jobs.
+    pub nomad_data: &'static str,
 }
 
 /// `accounting.toml` of `atoll-accounting`.

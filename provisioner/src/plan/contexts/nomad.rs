@@ -18,6 +18,8 @@ pub struct NomadConfig {
     pub datacenter: DatacenterName,
     /// Its name.
     pub node: NodeName,
+    /// Its state, and on clients the folders of allocations.
+    pub data_dir: &'static str,
     /// Where it listens: on every address of the family that others reach it by, or of both.
     pub listens: IpAddr,
     /// Where others reach its API.
@@ -64,6 +66,10 @@ pub struct NomadClient {
     pub gpus: bool,
     /// Memory which no job gets; none on gateways.
     pub reserved_memory_mib: Option<u32>,
+    /// The folder of the CNI plugins, if there are some.
+    pub cni_path: Option<String>,
+    /// Whether jobs may run as plain processes, which is as root.
+    pub raw_exec: bool,
 }
 
 /// `nomad.service`.
@@ -73,6 +79,8 @@ pub struct NomadUnit {
     pub user: &'static str,
     /// Whether it runs jobs, and so needs Docker and many open files.
     pub client: bool,
+    /// The mount point without which it must not start.
+    pub volume: Option<&'static str>,
 }
 
 /// A Nomad ACL policy.

@@ -1,0 +1,212 @@
+//! Every kind of host, and every key that changes one: what each host gets.
+
+mod script;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::process::Command;
+
+use provisioner::inventory::{self, Inventory};
+use provisioner::plan::{Content, HostPlan, Plan, Program, origin, plan};
+use provisioner::render::{Body, Overrides, Rendered, TEMPLATES, render};
+
+use crate::golden::{name, samples};
+
+fn folder() -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/inventories/kinds")
+}
+
+/// The inventory that has every kind of host.
+pub(crate) fn kinds() -> Inventory {
+    inventory::load(&folder()).unwrap().inventory
+}
+
+/// A plan of nothing but the files that come from one template.
+fn only(plan: &Plan, template: &str) -> Plan {
+    let mut plan = plan.clone();
+    for host in plan.hosts.values_mut() {
+        host.files
+            .retain(|file| template_of(&file.content) == Some(template));
+    }
+    plan.services.consul_policies.clear();
+    plan.services.nomad_policies.clear();
+    plan.services.gateways.clear();
+    plan
+}
+
+fn template_of(content: &Content) -> Option<&'static str> {
+    match content {
+        Content::Template(template) | Content::Merged(template, _) => Some(template.name()),
+        _ => None,
+    }
+}
+
+/// A line that could go without any host noticing is one that nothing here compares.
+#[test]
+fn every_line_of_every_template_of_hosts_shows_somewhere() {
+    let plan = plan(&kinds());
+    let files = plan.hosts.values().flat_map(|host| &host.files);
+    let used: BTreeSet<_> = files
+        .filter_map(|file| template_of(&file.content))
+        .collect();
+    let mut unseen = Vec::new();
+    for (name, text) in TEMPLATES.iter().filter(|(name, _)| used.contains(name)) {
+        let plan = only(&plan, name);
+        let before = render(&plan, &Overrides::default()).unwrap();
+        let lines: Vec<&str> = text.lines().collect();
+        for dropped in 0..lines.len() {
+            let mut left = lines.clone();
+            let line = left.remove(dropped);
+            if !is_noticed(&plan, &before, name, &(left.join("\n") + "\n")) {
+                unseen.push(format!("{name}:{}: {line}", dropped + 1));
+            }
+        }
+    }
+    assert!(unseen.is_empty(), "no host shows {unseen:#?}");
+    let of_apis = ["/policies/", "traefik/"];
+    let strangers: Vec<_> = TEMPLATES
+        .iter()
+        .map(|(name, _)| *name)
+        .filter(|name| !used.contains(name) && !of_apis.iter().any(|part| name.contains(part)))
+        .collect();
+    assert_eq!(strangers, Vec::<&str>::new(), "no host has them");
+}
+
+fn is_noticed(plan: &Plan, before: &Rendered, name: &str, text: &str) -> bool {
+    let own = BTreeMap::from([(name.to_owned(), text.to_owned())]);
+    let after = render(plan, &Overrides::of(own).unwrap());
+    !after.is_ok_and(|after| after.hosts == before.hosts)
+}
+
+#[test]
+fn every_file_says_where_it_comes_from() {
+    for inventory in [kinds(), samples()] {
+        let plan = plan(&inventory);
+        for file in plan.hosts.values().flat_map(|host| &host.files) {
+            let origin = origin(&file.path);
+            assert!(
+                !(origin.settings.is_empty() && origin.rows.is_empty()),
+                "{} is not in the table",
+                file.path
+            );
+        }
+    }
+}
+
+fn host<'a>(plan: &'a Plan, node: &str) -> &'a HostPlan {
+    &plan.hosts[&name(node)]
+}
+
+#[test]
+fn a_host_is_reached_as_itself_or_its_site_says() {
+    let plan = plan(&kinds());
+    let told = |node: &str| {
+        let login = &host(&plan, node).login;
+        let hops = login
+            .jump
+            .iter()
+            .map(|hop| format!("{}@{}:{}", hop.user, hop.host, hop.port));
+        let way = hops.chain([format!("{}@{}:{}", login.user, login.address, login.port)]);
+        way.collect::<Vec<_>>().join(" ")
+    };
+    let way = "debian@gate.example.org:22 root@10.88.0.1:2022";
+    assert_eq!(
+        told("example-one-wn-cpu-0"),
+        format!("{way} debian@10.88.0.20:22")
+    );
+    assert_eq!(
+        told("example-one-wn-gpu-0"),
+        format!("{way} ubuntu@198.51.100.21:2222")
+    );
+    assert_eq!(told("old-worker"), "debian@203.0.113.23:22");
+}
+
+/// Nothing is opened before: neither the identity nor `known_hosts` is there.
+#[test]
+fn hosts_behind_others_are_refused_before_anything_is_done() {
+    for verb in ["plan", "apply", "verify"] {
+        let output = Command::new(env!("CARGO_BIN_EXE_atoll"))
+            .args([verb, folder().to_str().unwrap(), "--identity", "/nowhere"])
+            .stdin(std::process::Stdio::null())
+            .output()
+            .unwrap();
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{told}");
+        assert!(
+            told.contains("cannot reach example-one-gateway-0, example-one-server-0,"),
+            "{told}"
+        );
+        assert!(
+            told.contains("jump hosts") && !told.contains("old-worker"),
+            "{told}"
+        );
+    }
+}
+
+#[test]
+fn a_site_runs_its_own_versions() {
+    let plan = plan(&kinds());
+    let version = |node: &str, product: &str| {
+        let programs = &host(&plan, node).programs;
+        let found = programs.iter().find(|program| program.product == product);
+        found.map(|program| program.version.to_string())
+    };
+    assert_eq!(
+        version("example-one-wn-cpu-0", "nomad").as_deref(),
+        Some("1.11.3")
+    );
+    assert_eq!(version("old-worker", "nomad").as_deref(), Some("1.10.5"));
+    assert_eq!(version("old-worker", "consul").as_deref(), Some("1.22.3"));
+}
+
+#[test]
+fn the_plugins_of_networks_are_the_five_that_nomad_calls() {
+    let plan = plan(&kinds());
+    let plugins = |node: &str| {
+        let programs = host(&plan, node).programs.iter();
+        let paths = programs
+            .filter(|program| !program.linked)
+            .map(Program::path);
+        paths.collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(
+        plugins("example-one-gateway-0"),
+        "/opt/atoll/cni/1.9.1/bridge /opt/atoll/cni/1.9.1/firewall /opt/atoll/cni/1.9.1/host-local \
+         /opt/atoll/cni/1.9.1/loopback /opt/atoll/cni/1.9.1/portmap"
+    );
+    assert_eq!(plugins("example-one-server-0"), "");
+}
+
+/// The keys have nowhere to go where the operator's own template is no object.
+#[test]
+fn a_template_that_is_no_json_takes_no_keys() {
+    for text in ["nonsense", "[]", ""] {
+        let own = BTreeMap::from([("docker/daemon.json.tera".to_owned(), text.to_owned())]);
+        let told = render(&plan(&kinds()), &Overrides::of(own).unwrap()).unwrap_err();
+        let told = told.to_string();
+        assert!(
+            told.starts_with("cannot merge extra_yaml into docker/daemon.json"),
+            "{told}"
+        );
+    }
+}
+
+#[test]
+fn every_daemon_json_is_one() {
+    let rendered = render(&plan(&kinds()), &Overrides::default()).unwrap();
+    let files = rendered.hosts.values().flatten();
+    let mut seen = 0;
+    for file in files.filter(|file| file.path.ends_with("daemon.json")) {
+        let Body::Text(text) = &file.body else {
+            panic!("{} is no text", file.path)
+        };
+        let daemon: serde_json::Value = serde_json::from_str(text).unwrap();
+        assert_eq!(
+            daemon.get("live-restore"),
+            None,
+            "Nomad would move all tasks"
+        );
+        seen += 1;
+    }
+    assert_eq!(seen, 8);
+}

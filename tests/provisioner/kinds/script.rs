@@ -1,0 +1,188 @@
+//! What a host with a volume is told to do, and in which order.
+
+use provisioner::apply::{
+    Batch, Facts, Manifest, PathFact, Wanted, WantedFile, WantedPackages, What, Wish, batch,
+    changes, needs_introduction,
+};
+use provisioner::plan::{Plan, Wave, plan};
+use provisioner::render::{Body, Overrides, render};
+
+use super::{host, kinds};
+
+/// What a host should have, but for what only a store and a lock could give.
+fn wanted(plan: &Plan, node: &str) -> Wanted {
+    let rendered = render(plan, &Overrides::default()).unwrap();
+    let host = host(plan, node);
+    let files = rendered.hosts[&host.node].iter().filter_map(|file| {
+        let Body::Text(text) = &file.body else {
+            return None;
+        };
+        Some(WantedFile {
+            path: file.path.clone(),
+            access: file.access,
+            wave: file.wave,
+            on_change: file.on_change,
+            wish: Wish::Text(text.clone()),
+        })
+    });
+    let packages = host.packages.iter().map(|package| WantedPackages {
+        set: package.set,
+        name: package.name,
+        version: package.version.clone(),
+        artifacts: Vec::new(),
+    });
+    Wanted {
+        accounts: host.accounts.clone(),
+        directories: host.directories.clone(),
+        files: files.collect(),
+        units: host.units.clone(),
+        programs: Vec::new(),
+        packages: packages.collect(),
+        images: Vec::new(),
+        storage: host.storage,
+    }
+}
+
+/// What a bare host is told in a wave.
+fn told(wanted: &Wanted, wave: Wave) -> Batch {
+    let changes = changes(wanted, &Facts::default());
+    batch("test", wave, &changes, wanted, &Manifest::default()).unwrap()
+}
+
+/// Where a script calls something; what it may call is written before the first call.
+fn at(batch: &Batch, call: &str) -> usize {
+    let calls = batch.script.lines().skip_while(|line| *line != "lock");
+    let found = calls
+        .collect::<Vec<_>>()
+        .iter()
+        .position(|line| line.starts_with(call));
+    found.unwrap_or_else(|| panic!("`{call}` is not in\n{}", batch.script))
+}
+
+#[test]
+fn a_volume_is_mounted_before_anything_is_put_on_it() {
+    let plan = plan(&kinds());
+    let wanted = wanted(&plan, "example-one-wn-cpu-0");
+    let base = told(&wanted, Wave::Base);
+    let order = [
+        "file /etc/systemd/system/mnt-data.mount",
+        "place",
+        "reload_units",
+        "enable mnt-data.mount",
+        "start mnt-data.mount",
+        "packages docker",
+        "start docker",
+    ];
+    assert!(
+        order.map(|call| at(&base, call)).is_sorted(),
+        "{}",
+        base.script
+    );
+    assert!(
+        !base.script.contains("directory /mnt/data"),
+        "{}",
+        base.script
+    );
+    let clients = told(&wanted, Wave::NomadClients);
+    let order = [
+        "directory /mnt/data/nomad ",
+        "directory /mnt/data/nomad/client",
+        "start nomad",
+    ];
+    assert!(
+        order.map(|call| at(&clients, call)).is_sorted(),
+        "{}",
+        clients.script
+    );
+}
+
+#[test]
+fn modules_are_loaded_before_the_parameters_that_they_bring() {
+    let plan = plan(&kinds());
+    let mut base = wanted(&plan, "example-one-gateway-0");
+    base.units.clear();
+    let base = told(&base, Wave::Base);
+    let order = [
+        "serve restart systemd-modules-load",
+        "serve restart systemd-sysctl",
+        "serve restart docker",
+    ];
+    assert!(
+        order.map(|call| at(&base, call)).is_sorted(),
+        "{}",
+        base.script
+    );
+}
+
+#[test]
+fn who_read_a_file_that_goes_away_is_restarted() {
+    let plan = plan(&kinds());
+    let wanted = wanted(&plan, "example-one-server-0");
+    let mut facts = Facts::default();
+    for path in [
+        "/etc/systemd/timesyncd.conf.d/00-old.conf",
+        "/etc/consul.d/zz-extra-3-host.hcl",
+        "/etc/docker/daemon.json",
+        "/etc/sysctl.d/98-nomad.conf",
+    ] {
+        facts.manifest.files.insert(path.to_owned(), String::new());
+    }
+    let removed = changes(&wanted, &facts)
+        .into_iter()
+        .filter_map(|change| match change.what {
+            What::RemoveFile(path) => Some(format!("{path} {}", change.effect)),
+            _ => None,
+        });
+    let expected = [
+        "/etc/docker/daemon.json no effect on services",
+        "/etc/sysctl.d/98-nomad.conf no effect on services",
+        "/etc/systemd/timesyncd.conf.d/00-old.conf restarts systemd-timesyncd",
+        "/etc/consul.d/zz-extra-3-host.hcl restarts consul",
+    ];
+    assert_eq!(removed.collect::<Vec<_>>(), expected);
+}
+
+#[test]
+fn a_node_is_introduced_where_it_keeps_its_state() {
+    let plan = plan(&kinds());
+    for (node, folder) in [
+        ("example-one-wn-cpu-0", "/mnt/data/nomad/client"),
+        ("old-worker", "/opt/nomad/client"),
+    ] {
+        let wanted = wanted(&plan, node);
+        let mut facts = Facts::default();
+        assert!(needs_introduction(&wanted, &facts), "{node}");
+        let mut batch = told(&wanted, Wave::NomadClients);
+        batch.introduce(wanted.storage, "token");
+        let token = format!("file {folder}/intro_token.jwt");
+        let order = [
+            format!("directory {folder}"),
+            token,
+            "start nomad".to_owned(),
+        ];
+        assert!(
+            order.map(|call| at(&batch, &call)).is_sorted(),
+            "{}",
+            batch.script
+        );
+        assert_eq!(
+            batch.texts[&format!("files{folder}/intro_token.jwt")],
+            "token"
+        );
+        assert!(
+            batch
+                .script
+                .contains(&format!("\nrm -f {folder}/intro_token.jwt\nkeep\n"))
+        );
+        let known = PathFact {
+            mode: 0o600,
+            owner: "root".to_owned(),
+            group: "root".to_owned(),
+            identity: String::new(),
+            is_directory: false,
+            target: None,
+        };
+        facts.paths.insert(format!("{folder}/client-id"), known);
+        assert!(!needs_introduction(&wanted, &facts), "{node}");
+    }
+}
