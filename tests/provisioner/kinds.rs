@@ -1,14 +1,18 @@
-//! Every kind of host, and every key that changes one: what each host gets.
+//! Every kind of host, and every key that changes one: what each host gets, whole.
+//!
+//! `INSTA_UPDATE=always cargo test -p atoll --test provisioner kinds` takes over what is rendered
+//! now; the difference of `snapshots/` is then to be read before it is committed.
 
 mod script;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use std::path::Path;
 use std::process::Command;
 
 use provisioner::inventory::{self, Inventory};
 use provisioner::plan::{Content, HostPlan, Plan, Program, origin, plan};
-use provisioner::render::{Body, Overrides, Rendered, TEMPLATES, render};
+use provisioner::render::{Body, Overrides, Rendered, RenderedFile, TEMPLATES, render};
 
 use crate::golden::{name, samples};
 
@@ -19,6 +23,39 @@ fn folder() -> std::path::PathBuf {
 /// The inventory that has every kind of host.
 pub(crate) fn kinds() -> Inventory {
     inventory::load(&folder()).unwrap().inventory
+}
+
+/// All files of a host in one text.
+fn whole(files: &[RenderedFile]) -> String {
+    let mut text = String::new();
+    for file in files {
+        let access = file.access;
+        let _ = writeln!(
+            text,
+            "==> {} {:04o} {}:{} ({}, {})",
+            file.path, access.mode, access.owner, access.group, file.wave, file.on_change
+        );
+        match &file.body {
+            Body::Text(body) => text.push_str(body),
+            issued => _ = writeln!(text, "{issued:#?}"),
+        }
+        text.push('\n');
+    }
+    text
+}
+
+#[test]
+fn each_kind_of_host_gets_what_it_got() {
+    let rendered = render(&plan(&kinds()), &Overrides::default()).unwrap();
+    assert_eq!(rendered.hosts.len(), 13);
+    let mut settings = insta::Settings::clone_current();
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings.bind(|| {
+        for (node, files) in &rendered.hosts {
+            insta::assert_snapshot!(node.as_str(), whole(files));
+        }
+    });
 }
 
 /// A plan of nothing but the files that come from one template.
