@@ -11,6 +11,7 @@ use federation::names::{
 
 use crate::inventory::{NewVo, host_address};
 use crate::progress::Format;
+use crate::select::Selector;
 
 /// Turns an inventory into running Nomad, Consul, Docker and Traefik.
 ///
@@ -61,6 +62,8 @@ pub enum Command {
         document: Option<WhichDocument>,
     },
     /// Write every file of every host into a folder. Needs no host and no secret.
+    ///
+    /// Secrets stand as their names in it, unless they are asked for.
     Render {
         /// The inventory folder.
         #[arg(default_value = ".")]
@@ -68,6 +71,17 @@ pub enum Command {
         /// Where to write: a new folder, or an earlier output.
         #[arg(long, value_name = "FOLDER")]
         out: PathBuf,
+        /// Only these hosts: names of nodes or hosts, with `*` for anything, `@site:<datacenter>`,
+        /// `@client`, `@gateway`, `@gpu`, `@server`; several with commas between them.
+        #[arg(long, value_name = "HOSTS")]
+        on: Option<Selector>,
+        /// Fill in the secrets. Only you can read what is written, and it is not written into a
+        /// work tree of git.
+        #[arg(long, requires = "identity")]
+        with_secrets: bool,
+        /// The age identity that opens the operator's secrets.
+        #[arg(long, env = "ATOLL_IDENTITY_FILE", value_name = "FILE")]
+        identity: Option<PathBuf>,
     },
     /// Show what an apply would change. Writes nothing, anywhere.
     Plan {

@@ -4,9 +4,11 @@
 //! inventory → plan → render → apply → verify
 //! ```
 //!
-//! Beside them: `versions` knows what the products' versions read, `host` is the
-//! only door to a machine, `pki` and `secrets` hold what the operator must not lose, `artifacts` what hosts are given, `progress`
-//! what people see, and `command` strings the stages together.
+//! Beside them: `importers` reads what other tools know, `versions` knows what the
+//! products' versions read, `host` is the only door to a machine, `pki` and `secrets`
+//! hold what the operator must not lose, `artifacts` what hosts are given, `progress`
+//! what people see, `select` which hosts are meant, and `command` strings the stages
+//! together.
 
 pub mod apply;
 pub mod artifacts;
@@ -20,5 +22,6 @@ pub mod plan;
 pub mod progress;
 pub mod render;
 pub mod secrets;
+pub mod select;
 pub mod verify;
 pub mod versions;

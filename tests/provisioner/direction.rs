@@ -29,8 +29,9 @@ const MAY_USE: walls::Table = &[
         ],
     ),
     ("verify", &["plan", "secrets", "host", "progress"]),
+    ("select", &["plan"]),
     // A flag is read as the inventory would read the same word.
-    ("cli", &["inventory", "progress"]),
+    ("cli", &["inventory", "progress", "select"]),
     (
         "command",
         &[
@@ -45,6 +46,7 @@ const MAY_USE: walls::Table = &[
             "secrets",
             "artifacts",
             "progress",
+            "select",
         ],
     ),
 ];

@@ -17,6 +17,7 @@ mod kinds;
 mod pki;
 mod render;
 mod secrets;
+mod select;
 mod templates;
 #[path = "../walls.rs"]
 mod walls;

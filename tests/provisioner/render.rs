@@ -1,6 +1,7 @@
 //! What a rendering holds, and that real programs accept it.
 
 mod accepted;
+mod command;
 mod folder;
 mod handouts;
 mod property;

@@ -42,7 +42,22 @@ pub fn run(cli: Cli) -> Result<Ended, Error> {
         Command::Init(init) => init::run(&init, cli.output),
         Command::Schema { document } => Ok(schema::run(document)),
         Command::Check { inventory } => check::run(&inventory, cli.output),
-        Command::Render { inventory, out } => render::run(&inventory, &out, cli.output),
+        Command::Render {
+            inventory,
+            out,
+            on,
+            with_secrets,
+            identity,
+        } => {
+            let identity = identity.filter(|_| with_secrets);
+            render::run(
+                &inventory,
+                &out,
+                on.as_ref(),
+                identity.as_deref(),
+                cli.output,
+            )
+        }
         Command::Plan { target, script } => plan::run(&target, script, listener.as_ref()),
         Command::Apply {
             target,

@@ -1,13 +1,23 @@
 //! A tree of texts in a folder on disk, kept beside nothing but itself.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
-use std::io;
+use std::fs::{self, Permissions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 /// Lists what a former rendering wrote, one path a line; by it a folder is known as ours.
 const LIST: &str = ".atoll-rendered";
+
+/// Who may read what is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Readers {
+    /// Whoever the system lets.
+    All,
+    /// Nobody but its owner: secrets are in it. It must not lie where it could be committed.
+    Owner,
+}
 
 /// Why a tree cannot be written to a folder.
 #[derive(Debug, thiserror::Error)]
@@ -17,6 +27,17 @@ pub enum WriteError {
     Foreign {
         /// The folder.
         folder: PathBuf,
+    },
+    /// Secrets would come to lie in a work tree of git.
+    #[error(
+        "cannot render secrets into {}: {} is a work tree of git, and what lies there is soon committed; \
+         choose a folder outside", folder.display(), tree.display()
+    )]
+    Committable {
+        /// The folder.
+        folder: PathBuf,
+        /// The work tree's root.
+        tree: PathBuf,
     },
     /// The list of what was written there before names a file that is not in the folder.
     #[error("cannot render into {}: its list {LIST} names `{path}`", folder.display())]
@@ -43,19 +64,114 @@ pub enum WriteError {
 /// run is taken up by the next one.
 ///
 /// # Errors
-/// When the folder holds files and no former rendering, or the system refuses.
-pub fn write(tree: &BTreeMap<PathBuf, Arc<str>>, folder: &Path) -> Result<(), WriteError> {
+/// When the folder holds files and no former rendering, when secrets would lie in a work tree of
+/// git, or when the system refuses.
+pub fn write(
+    tree: &BTreeMap<PathBuf, Arc<str>>,
+    folder: &Path,
+    readers: Readers,
+) -> Result<(), WriteError> {
+    if readers == Readers::Owner {
+        outside_of_git(folder)?;
+    }
     let before = former(folder)?;
     let after: BTreeSet<PathBuf> = tree.keys().cloned().collect();
-    fs::create_dir_all(folder).map_err(at(folder))?;
-    replace(&folder.join(LIST), &listed(before.union(&after)))?;
+    readers.make(folder)?;
+    let list = folder.join(LIST);
+    readers.replace(&list, &listed(before.union(&after)))?;
     for (path, text) in tree {
-        replace(&folder.join(path), text)?;
+        readers.close(folder, path)?;
+        readers.replace(&folder.join(path), text)?;
     }
     for path in before.difference(&after) {
         remove(folder, path)?;
     }
-    replace(&folder.join(LIST), &listed(after.iter()))
+    readers.replace(&list, &listed(after.iter()))
+}
+
+/// Refuses a folder that is, or would be, part of a work tree.
+fn outside_of_git(folder: &Path) -> Result<(), WriteError> {
+    let whole = std::path::absolute(folder).map_err(at(folder))?;
+    // What is there already may be a link to elsewhere.
+    let there = whole.ancestors().find(|path| path.exists());
+    let there = there.unwrap_or(&whole).canonicalize().map_err(at(folder))?;
+    match there.ancestors().find(|path| path.join(".git").exists()) {
+        None => Ok(()),
+        Some(tree) => Err(WriteError::Committable {
+            folder: folder.to_owned(),
+            tree: tree.to_owned(),
+        }),
+    }
+}
+
+/// The folders of a path below its root, the outermost first.
+fn parents(path: &Path) -> Vec<&Path> {
+    let mut parents: Vec<&Path> = path
+        .ancestors()
+        .skip(1)
+        .filter(|parent| !parent.as_os_str().is_empty())
+        .collect();
+    parents.reverse();
+    parents
+}
+
+impl Readers {
+    /// Makes a folder, and those above it that are missing.
+    fn make(self, folder: &Path) -> Result<(), WriteError> {
+        let mode = match self {
+            Self::All => 0o777,
+            Self::Owner => 0o700,
+        };
+        let mut builder = fs::DirBuilder::new();
+        builder.recursive(true).mode(mode);
+        builder.create(folder).map_err(at(folder))
+    }
+
+    /// Closes the folders on the way to a file, which may be those of a rendering for all.
+    fn close(self, folder: &Path, path: &Path) -> Result<(), WriteError> {
+        if self == Self::All {
+            return Ok(());
+        }
+        for parent in std::iter::once(Path::new("")).chain(parents(path)) {
+            let open = folder.join(parent);
+            self.make(&open)?;
+            fs::set_permissions(&open, Permissions::from_mode(0o700)).map_err(at(&open))?;
+        }
+        Ok(())
+    }
+
+    /// Gives a file its text, in one step. It is never open to more readers than these.
+    fn replace(self, path: &Path, text: &str) -> Result<(), WriteError> {
+        let mode = match self {
+            Self::All => 0o666,
+            Self::Owner => 0o600,
+        };
+        if fs::read(path).is_ok_and(|found| found == text.as_bytes()) {
+            return match self {
+                Self::All => Ok(()),
+                Self::Owner => {
+                    fs::set_permissions(path, Permissions::from_mode(mode)).map_err(at(path))
+                }
+            };
+        }
+        if let Some(parent) = path.parent() {
+            self.make(parent)?;
+        }
+        let mut name = path.as_os_str().to_owned();
+        name.push(".atoll-new");
+        let staged = PathBuf::from(name);
+        // What an interrupted run left may be open to others.
+        let _ = fs::remove_file(&staged);
+        let mut options = fs::OpenOptions::new();
+        let file = options
+            .write(true)
+            .create_new(true)
+            .mode(mode)
+            .open(&staged);
+        file.and_then(|mut file| file.write_all(text.as_bytes()))
+            .map_err(at(&staged))?;
+        fs::rename(&staged, path).map_err(at(path))
+    }
 }
 
 /// What a former rendering wrote to the folder; nothing when there is no folder or it is empty.
@@ -97,20 +213,6 @@ fn listed<'a>(paths: impl Iterator<Item = &'a PathBuf>) -> String {
     })
 }
 
-fn replace(path: &Path, text: &str) -> Result<(), WriteError> {
-    if fs::read(path).is_ok_and(|found| found == text.as_bytes()) {
-        return Ok(());
-    }
-    if let Some(parent) = path.parent() {
-        fs::create_dir_all(parent).map_err(at(parent))?;
-    }
-    let mut name = path.as_os_str().to_owned();
-    name.push(".atoll-new");
-    let staged = PathBuf::from(name);
-    fs::write(&staged, text).map_err(at(&staged))?;
-    fs::rename(&staged, path).map_err(at(path))
-}
-
 /// Removes a file, and the folders which it leaves empty.
 fn remove(folder: &Path, path: &Path) -> Result<(), WriteError> {
     let file = folder.join(path);
@@ -118,11 +220,7 @@ fn remove(folder: &Path, path: &Path) -> Result<(), WriteError> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(at(&file)(error)),
         _ => {}
     }
-    for parent in path
-        .ancestors()
-        .skip(1)
-        .filter(|parent| !parent.as_os_str().is_empty())
-    {
+    for parent in parents(path).into_iter().rev() {
         if fs::remove_dir(folder.join(parent)).is_err() {
             break;
         }

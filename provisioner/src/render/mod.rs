@@ -10,6 +10,7 @@
 //!                               └─tree()──▶ files for a reader ──write()──▶ a folder
 //! ```
 
+mod filled;
 mod filters;
 mod folder;
 mod handouts;
@@ -29,10 +30,11 @@ use crate::plan::{
     Template, Wave,
 };
 
-pub use folder::{WriteError, write};
+pub use filled::{Unfilled, filled};
+pub use folder::{Readers, WriteError, write};
 pub use placeholder::{UnfilledSecret, fill, throwaway};
 pub use templates::{Overrides, RenderError, TEMPLATES};
-pub use tree::tree;
+pub use tree::{hosts_tree, tree};
 
 use merged::merged;
 use templates::Engine;

@@ -26,7 +26,7 @@ pub fn tree(plan: Plan, rendered: Rendered) -> BTreeMap<PathBuf, Arc<str>> {
 /// The texts of hosts by path: `<node>/<path on the host>` and `<node>/manifest.json`.
 ///
 /// A certificate has no text before it is issued: it stands in the manifest only.
-fn hosts_tree(rendered: Rendered) -> BTreeMap<PathBuf, Arc<str>> {
+pub fn hosts_tree(rendered: Rendered) -> BTreeMap<PathBuf, Arc<str>> {
     let mut tree = BTreeMap::new();
     for (node, files) in rendered.hosts {
         let folder = PathBuf::from(node.as_str());

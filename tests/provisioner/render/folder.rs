@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use provisioner::plan::plan;
-use provisioner::render::{WriteError, write};
+use provisioner::render::{Readers, WriteError, write};
 use serde_json::{Value, json};
 
 use super::tree_of;
@@ -47,7 +48,7 @@ fn a_folder_comes_to_hold_the_tree_and_nothing_else_of_ours() {
         ("n/etc/deep/b", "2"),
         ("federation/c", "3"),
     ]);
-    write(&first, &out).unwrap();
+    write(&first, &out, Readers::All).unwrap();
     assert_eq!(found_in(&out), first);
 
     fs::write(out.join("mine"), "a note").unwrap();
@@ -56,7 +57,7 @@ fn a_folder_comes_to_hold_the_tree_and_nothing_else_of_ours() {
         .modified()
         .unwrap();
     let second = files(&[("n/etc/a", "1"), ("federation/c", "4"), ("m/d", "5")]);
-    write(&second, &out).unwrap();
+    write(&second, &out, Readers::All).unwrap();
     let mut expected = second.clone();
     expected.insert("mine".into(), "a note".into());
     assert_eq!(found_in(&out), expected);
@@ -73,7 +74,7 @@ fn a_folder_comes_to_hold_the_tree_and_nothing_else_of_ours() {
     );
 
     fs::remove_file(out.join("m/d")).unwrap();
-    write(&files(&[]), &out).unwrap();
+    write(&files(&[]), &out, Readers::All).unwrap();
     assert_eq!(found_in(&out), files(&[("mine", "a note")]));
 }
 
@@ -81,20 +82,71 @@ fn a_folder_comes_to_hold_the_tree_and_nothing_else_of_ours() {
 fn a_folder_of_somebody_else_is_refused() {
     let home = tempfile::tempdir().unwrap();
     let tree = files(&[("a", "1")]);
-    write(&tree, home.path()).unwrap();
+    write(&tree, home.path(), Readers::All).unwrap();
     for (list, refusal) in [
         ("../a\n", "names `../a`"),
         ("/a\n", "names `/a`"),
         ("\n", "names ``"),
     ] {
         fs::write(home.path().join(".atoll-rendered"), list).unwrap();
-        let error = write(&tree, home.path()).unwrap_err();
+        let error = write(&tree, home.path(), Readers::All).unwrap_err();
         assert!(error.to_string().contains(refusal), "{error}");
     }
     fs::remove_file(home.path().join(".atoll-rendered")).unwrap();
-    let error = write(&tree, home.path()).unwrap_err();
+    let error = write(&tree, home.path(), Readers::All).unwrap_err();
     assert!(matches!(error, WriteError::Foreign { .. }), "{error}");
     assert_eq!(fs::read_to_string(home.path().join("a")).unwrap(), "1");
+}
+
+/// The permission bits of all that a folder holds, and its own.
+fn modes(folder: &Path) -> BTreeMap<PathBuf, u32> {
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    let mut modes = BTreeMap::from([(folder.to_owned(), mode(folder))]);
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            modes.extend(self::modes(&path));
+        } else {
+            modes.insert(path.clone(), mode(&path));
+        }
+    }
+    modes
+}
+
+#[test]
+fn secrets_are_for_their_owner_alone() {
+    let home = tempfile::tempdir().unwrap();
+    let out = home.path().join("out");
+    let tree = files(&[("n/etc/deep/a", "1"), ("n/etc/b", "2")]);
+    for before in [None, Some(Readers::All), Some(Readers::Owner)] {
+        if let Some(readers) = before {
+            write(&tree, &out, readers).unwrap();
+        }
+        write(&tree, &out, Readers::Owner).unwrap();
+        for (path, mode) in modes(&out) {
+            let expected = if path.is_dir() { 0o700 } else { 0o600 };
+            assert_eq!(mode, expected, "{} after {before:?}", path.display());
+        }
+        fs::remove_dir_all(&out).unwrap();
+    }
+}
+
+#[test]
+fn secrets_are_not_written_where_git_would_find_them() {
+    let home = tempfile::tempdir().unwrap();
+    let work = home.path().join("work");
+    fs::create_dir_all(work.join(".git")).unwrap();
+    fs::create_dir_all(work.join("inside")).unwrap();
+    std::os::unix::fs::symlink(work.join("inside"), home.path().join("link")).unwrap();
+    let tree = files(&[("a", "1")]);
+    for out in ["work", "work/new/deep", "work/inside", "link", "link/new"] {
+        let out = home.path().join(out);
+        let error = write(&tree, &out, Readers::Owner).unwrap_err();
+        assert!(matches!(error, WriteError::Committable { .. }), "{error}");
+        assert!(!out.join("a").exists());
+    }
+    write(&tree, &work.join("inside"), Readers::All).unwrap();
+    write(&tree, &home.path().join("beside"), Readers::Owner).unwrap();
 }
 
 #[test]

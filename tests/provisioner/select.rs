@@ -1,0 +1,58 @@
+//! Which hosts a selector means.
+
+use provisioner::plan::plan;
+use provisioner::select::Selector;
+
+use crate::kinds::kinds;
+
+fn meant(selector: &str) -> Result<String, String> {
+    let selector: Selector = selector.parse().map_err(|error| format!("{error}"))?;
+    let nodes = selector
+        .nodes(&plan(&kinds()))
+        .map_err(|error| error.to_string())?;
+    let names: Vec<_> = nodes
+        .iter()
+        .map(|node| node.as_str().trim_start_matches("example-"))
+        .collect();
+    Ok(names.join(" "))
+}
+
+#[test]
+fn a_selector_means_hosts_by_name_place_and_kind() {
+    for (selector, expected) in [
+        ("example-one-wn-cpu-0", "one-wn-cpu-0"),
+        ("wn-cpu-0", "one-wn-cpu-0"),
+        ("server-0", "one-server-0 two-server-0"),
+        ("old-worker", "old-worker"),
+        (
+            "wn-*-0,gateway-0",
+            "one-gateway-0 one-wn-batch-0 one-wn-cpu-0 one-wn-gpu-0 one-wn-plain-0 one-wn-tryme-0 two-gateway-0",
+        ),
+        (
+            "@site:example-two",
+            "two-gateway-0 two-server-0 two-server-1 old-worker",
+        ),
+        ("@gateway", "one-gateway-0 two-gateway-0"),
+        ("@gpu", "one-wn-gpu-0 one-wn-plain-0"),
+        (
+            "@server",
+            "one-server-0 one-server-1 one-server-2 two-server-0 two-server-1",
+        ),
+        (
+            "@client",
+            "one-wn-batch-0 one-wn-cpu-0 one-wn-gpu-0 one-wn-plain-0 one-wn-tryme-0 old-worker",
+        ),
+        (" wn-0 , wn-0 ", "old-worker"),
+    ] {
+        assert_eq!(meant(selector).as_deref(), Ok(expected), "{selector}");
+    }
+}
+
+#[test]
+fn terms_that_mean_nothing_are_told_together_with_what_is_near() {
+    assert_eq!(
+        meant("wn-cpu-1,@gpu,@site:example-tow,x-*").unwrap_err(),
+        "no host is meant by `wn-cpu-1` (did you mean wn-cpu-0 or wn-gpu-0?), \
+         `@site:example-tow` (did you mean example-two or example-one?), `x-*`"
+    );
+}
