@@ -29,7 +29,10 @@ fn home() -> TempDir {
     );
     fs::create_dir_all(to.join("sites")).unwrap();
     for file in ["federation.yaml", "sites/alpha.yaml", "sites/beta.yaml"] {
-        fs::copy(from.join(file), to.join(file)).unwrap();
+        let text = fs::read_to_string(from.join(file)).unwrap();
+        // Who cannot go through other hosts would be told of that first.
+        let text = text.replace(", jump: [bastion.beta.example.org:22]", "");
+        fs::write(to.join(file), text).unwrap();
     }
     fs::write(to.join("artifacts.lock"), "").unwrap();
     fs::write(to.join("known_hosts"), "").unwrap();

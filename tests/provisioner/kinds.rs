@@ -14,7 +14,7 @@ use provisioner::inventory::{self, Inventory};
 use provisioner::plan::{Content, HostPlan, Plan, Program, origin, plan};
 use provisioner::render::{Body, Overrides, Rendered, RenderedFile, TEMPLATES, render};
 
-use crate::golden::{name, samples};
+use crate::golden::{fixture, name, samples};
 
 fn folder() -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/inventories/kinds")
@@ -47,7 +47,8 @@ fn whole(files: &[RenderedFile]) -> String {
 #[test]
 fn each_kind_of_host_gets_what_it_got() {
     let rendered = render(&plan(&kinds()), &Overrides::default()).unwrap();
-    assert_eq!(rendered.hosts.len(), 13);
+    assert_eq!(rendered.hosts.len(), 12);
+    let older = render(&plan(&older(kinds())), &Overrides::default()).unwrap();
     let mut settings = insta::Settings::clone_current();
     settings.set_prepend_module_to_snapshot(false);
     settings.set_omit_expression(true);
@@ -55,7 +56,18 @@ fn each_kind_of_host_gets_what_it_got() {
         for (node, files) in &rendered.hosts {
             insta::assert_snapshot!(node.as_str(), whole(files));
         }
+        let server = &older.hosts[&name("example-one-server-0")];
+        insta::assert_snapshot!("older-server", whole(server));
     });
+}
+
+/// The same federation with the oldest releases that it can have.
+fn older(mut inventory: Inventory) -> Inventory {
+    for site in inventory.sites.values_mut() {
+        site.versions.consul = name("1.21.5");
+        site.versions.nomad = name("1.10.5");
+    }
+    inventory
 }
 
 /// A plan of nothing but the files that come from one template.
@@ -68,6 +80,7 @@ fn only(plan: &Plan, template: &str) -> Plan {
     plan.services.consul_policies.clear();
     plan.services.nomad_policies.clear();
     plan.services.gateways.clear();
+    plan.services.jobs.clear();
     plan
 }
 
@@ -100,13 +113,40 @@ fn every_line_of_every_template_of_hosts_shows_somewhere() {
         }
     }
     assert!(unseen.is_empty(), "no host shows {unseen:#?}");
-    let of_apis = ["/policies/", "traefik/"];
     let strangers: Vec<_> = TEMPLATES
         .iter()
         .map(|(name, _)| *name)
-        .filter(|name| !used.contains(name) && !of_apis.iter().any(|part| name.contains(part)))
+        .filter(|name| !used.contains(name) && !is_of_apis(name))
         .collect();
     assert_eq!(strangers, Vec::<&str>::new(), "no host has them");
+}
+
+/// What the APIs are given: `render::handouts` compares all of it.
+fn is_of_apis(template: &str) -> bool {
+    ["/policies/", "traefik/", "jobs/"]
+        .iter()
+        .any(|part| template.contains(part))
+}
+
+/// As for hosts, in what the APIs are given.
+#[test]
+fn every_line_of_every_template_of_apis_shows_somewhere() {
+    let plan = plan(&fixture("two-sites"));
+    let before = render(&plan, &Overrides::default()).unwrap().services;
+    let mut unseen = Vec::new();
+    for (name, text) in TEMPLATES.iter().filter(|(name, _)| is_of_apis(name)) {
+        let lines: Vec<&str> = text.lines().collect();
+        for dropped in 0..lines.len() {
+            let mut left = lines.clone();
+            let line = left.remove(dropped);
+            let own = BTreeMap::from([((*name).to_owned(), left.join("\n") + "\n")]);
+            let after = render(&plan, &Overrides::of(own).unwrap());
+            if after.is_ok_and(|after| after.services == before) {
+                unseen.push(format!("{name}:{}: {line}", dropped + 1));
+            }
+        }
+    }
+    assert!(unseen.is_empty(), "nothing shows {unseen:#?}");
 }
 
 fn is_noticed(plan: &Plan, before: &Rendered, name: &str, text: &str) -> bool {

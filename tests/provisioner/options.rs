@@ -106,7 +106,11 @@ fn no_file_has_an_option_that_its_line_lacks() {
             federation.versions.consul = name(consul);
             federation.versions.nomad = name(nomad);
             federation.docker.version = docker.to_owned();
-            let traefik = federation.versions.traefik.clone();
+            let versions = federation.versions.clone();
+            let traefik = versions.traefik.clone();
+            for site in inventory.sites.values_mut() {
+                site.versions = versions.clone();
+            }
             let mut products = BTreeSet::new();
             for (product, path, value) in configurations(&inventory) {
                 let version = match product {

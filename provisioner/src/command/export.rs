@@ -16,7 +16,7 @@ pub(super) fn run(what: &Export, format: Format) -> Result<Ended, Error> {
     let exported = importers::export(&loaded.inventory);
     let files = exported.files.into_iter();
     let files = files.map(|(name, text)| (name, text.into())).collect();
-    render::write(&files, out)?;
+    render::write(&files, out, render::Readers::All)?;
     let (files, lost) = (files.len(), &exported.lost);
     show(&match format {
         Format::Json => format!("{}\n", json!({ "out": out, "files": files, "lost": lost })),

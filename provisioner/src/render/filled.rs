@@ -29,11 +29,12 @@ pub fn filled(
     for (node, files) in &mut rendered.hosts {
         for RenderedFile { path, body, .. } in files {
             if let Body::Text(text) = body {
-                *text = fill(text, &lookup).map_err(|source| Unfilled {
+                let filled = fill(text, &lookup).map_err(|source| Unfilled {
                     node: node.clone(),
                     path: path.clone(),
                     source,
                 })?;
+                *text = filled.into();
             }
         }
     }

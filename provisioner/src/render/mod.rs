@@ -160,7 +160,9 @@ fn rendered(
         ),
         body: match &file.content {
             Content::Template(template) => Body::Text(shared.text(engine.text(template)?)),
-            Content::Merged(template, own) => Body::Text(shared.text(with_own(engine, template, own)?)),
+            Content::Merged(template, own) => {
+                Body::Text(shared.text(with_own(engine, template, own)?))
+            }
             Content::Authority(authority) => Body::Authority(*authority),
             Content::Certificate(leaf) => Body::Certificate(leaf.clone()),
             Content::PrivateKey(leaf) => Body::PrivateKey(leaf.clone()),

@@ -22,7 +22,7 @@ fn wanted(plan: &Plan, node: &str) -> Wanted {
             access: file.access,
             wave: file.wave,
             on_change: file.on_change,
-            wish: Wish::Text(text.clone()),
+            wish: Wish::Text(text.to_string()),
         })
     });
     let packages = host.packages.iter().map(|package| WantedPackages {
