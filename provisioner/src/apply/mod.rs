@@ -19,6 +19,7 @@ mod run;
 mod script;
 mod services;
 mod survey;
+mod turns;
 mod wanted;
 mod wave;
 

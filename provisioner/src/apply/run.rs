@@ -13,6 +13,7 @@ use crate::apply::manifest::Manifest;
 use crate::apply::script::{Batch, batch, manifest_after, needs_introduction};
 use crate::apply::services::{Services, ServicesError, services_digest};
 use crate::apply::survey::{Desired, Member};
+use crate::apply::turns::turns;
 use crate::apply::wanted::Wish;
 use crate::apply::wave::{WaveError, run_wave};
 use crate::artifacts;
@@ -135,31 +136,19 @@ impl Run<'_, '_> {
             .any(|turn| self.turn(wave, &turn))
     }
 
-    /// Splits a wave into what may happen at once. Servers that run are restarted one
-    /// after the other, so that the rest keeps the quorum; servers that start for the
-    /// first time need each other, and clients need nobody.
+    /// Splits a wave into what may happen at once.
     fn turns(&self, wave: Wave, batches: Batches) -> Vec<Batches> {
         let service = match wave {
             Wave::ConsulServers => Service::Consul,
             Wave::NomadServers => Service::Nomad,
             _ => return vec![batches],
         };
-        let runs = |node: &NodeName| {
+        turns(batches, |node| {
             let services = self.members.get(node).map(|member| &member.facts.services);
             services
                 .and_then(|services| services.get(service.name()))
                 .is_some_and(|fact| fact.active)
-        };
-        let (running, starting): (Batches, Batches) =
-            batches.into_iter().partition(|(node, _)| runs(node));
-        let mut turns: Vec<Batches> = running
-            .into_iter()
-            .map(|(node, batch)| Batches::from([(node, batch)]))
-            .collect();
-        if !starting.is_empty() {
-            turns.push(starting);
-        }
-        turns
+        })
     }
 
     /// Runs what may happen at once; says whether a server failed.

@@ -319,20 +319,44 @@ fn bootstrap_consul(session: &Session, consul: &Endpoint, token: &str) -> Result
 fn consul_policy(consul: &Endpoint, name: &str, rules: &str) -> Result<(), ServicesError> {
     let what = format!("set Consul's policy {name}");
     let found = consul.ask(&consul::policy(name)).map_err(doing(&what))?;
-    let id = found
-        .as_ref()
-        .map(|policy| policy.id.clone())
-        .unwrap_or_default();
-    if found.is_some_and(|policy| policy.rules == rules) {
-        return Ok(());
+    match outdated(found, name, rules) {
+        None => Ok(()),
+        Some(wanted) => consul
+            .ask(&consul::put_policy(&wanted))
+            .map_err(doing(&what)),
     }
-    let wanted = consul::Policy {
+}
+
+/// What to write so that a policy has these rules, or nothing when it has them.
+fn outdated(found: Option<consul::Policy>, name: &str, rules: &str) -> Option<consul::Policy> {
+    let id = match found {
+        Some(policy) if policy.rules == rules => return None,
+        Some(policy) => policy.id,
+        None => String::new(),
+    };
+    Some(consul::Policy {
         id,
         name: name.to_owned(),
         description: "set by atoll".to_owned(),
         rules: rules.to_owned(),
-    };
-    consul
-        .ask(&consul::put_policy(&wanted))
-        .map_err(doing(&what))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_policy_is_made_or_gets_the_rules_it_lacks() {
+        let made = outdated(None, "dns-read", "new").unwrap();
+        assert_eq!((made.id.as_str(), made.rules.as_str()), ("", "new"));
+        let found = consul::Policy {
+            id: "7".to_owned(),
+            rules: "old".to_owned(),
+            ..made
+        };
+        let updated = outdated(Some(found), "dns-read", "new").unwrap();
+        assert_eq!((updated.id.as_str(), updated.rules.as_str()), ("7", "new"));
+        assert_eq!(outdated(Some(updated), "dns-read", "new"), None);
+    }
 }

@@ -147,3 +147,40 @@ fn entry(stage: &str, bytes: u64) -> String {
          rm -rf {stage}; echo \"@failed cannot stage the upload\"; echo @undone' 2>&1"
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+    use std::process::{Command, Stdio};
+
+    use super::*;
+    use crate::apply::Manifest;
+
+    #[test]
+    fn the_stage_is_for_root_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let home = folder.path().join("home");
+        let stage = home.join("stage/run-base");
+        let batch = Batch {
+            script: format!("#!/bin/sh\nstat -c %a {}\n", stage.display()),
+            ..Batch::note("run", &Manifest::default())
+        };
+        let mut upload = payload(&batch, None).unwrap();
+        let command = entry(&stage.display().to_string(), upload.total).replace("sudo -n ", "");
+        let mut shell = Command::new("sh");
+        shell
+            .args(["-c", &command])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped());
+        let mut shell = shell.spawn().unwrap();
+        std::io::copy(&mut upload, &mut shell.stdin.take().unwrap()).unwrap();
+        let said = shell.wait_with_output().unwrap().stdout;
+        assert_eq!(
+            String::from_utf8(said).unwrap(),
+            "700\n",
+            "the script runs in it"
+        );
+        let mode = std::fs::metadata(&home).unwrap().permissions().mode();
+        assert_eq!(mode & 0o7777, 0o700);
+    }
+}
