@@ -10,9 +10,7 @@ use provisioner::inventory::{self, Inventory};
 use provisioner::plan::plan;
 use provisioner::render::{Overrides, fill, render, tree};
 
-pub(crate) use facts::{evaluated, without_quoted_keys};
-
-use facts::{Facts, facts};
+pub(crate) use facts::{Facts, evaluated, facts, without_quoted_keys};
 
 /// The inventory whose rendering should say what `tests/fixtures/samples` says.
 pub(crate) fn samples() -> Inventory {

@@ -14,6 +14,7 @@ mod importers;
 mod inventory;
 mod kinds;
 mod options;
+mod parity;
 mod pki;
 mod render;
 mod secrets;

@@ -6,10 +6,10 @@ use std::path::Path;
 use serde_json::Value;
 
 /// The facts of one file: what it says, by the path at which it says it.
-pub(super) type Facts = BTreeMap<String, String>;
+pub(crate) type Facts = BTreeMap<String, String>;
 
 /// Reads a file by what its name ends with.
-pub(super) fn facts(path: &str, text: &str) -> Facts {
+pub(crate) fn facts(path: &str, text: &str) -> Facts {
     let extension = Path::new(path)
         .extension()
         .and_then(|extension| extension.to_str());
