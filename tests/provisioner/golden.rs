@@ -111,6 +111,7 @@ const DIFFERENCES: &[(&str, &str, &str, &str)] = &[
     ("etc/modules-load.d/nomad.conf", "", "", SYSTEM),
     ("etc/sysctl.d/98-nomad.conf", "", "", SYSTEM),
     ("etc/sysctl.d/99-nomad-cni.conf", "", "", SYSTEM),
+    ("etc/apt/preferences.d/10-atoll.pref", "", "", SYSTEM),
     ("etc/systemd/journald.conf.d/10-atoll.conf", "", "", SYSTEM),
     (
         "consul-policies/atoll.hcl",

@@ -214,6 +214,7 @@ services       0644 root:root   /etc/systemd/system/atoll-accounting.service (re
 ";
 
 const GATEWAY: &str = "
+base           0644 root:root   /etc/apt/preferences.d/10-atoll.pref (no effect on services)
 base           0644 root:root   /etc/docker/daemon.json (restarts docker)
 base           0644 root:root   /etc/modules-load.d/nomad.conf (restarts systemd-modules-load)
 base           0644 root:root   /etc/sysctl.d/98-nomad.conf (restarts systemd-sysctl)
@@ -300,8 +301,9 @@ fn each_host_has_what_its_files_need() {
 }
 
 /// Folders that every host has.
-const OF_THE_SYSTEM: [&str; 3] = [
+const OF_THE_SYSTEM: [&str; 4] = [
     "/etc/modules-load.d",
+    "/etc/apt/preferences.d",
     "/etc/sysctl.d",
     "/etc/systemd/system",
 ];

@@ -34,13 +34,12 @@ pub(super) fn run(
         rendered = with_secrets(rendered, folder, identity)?;
     }
     let hosts = rendered.hosts.len();
-    let (tree, unlisted) = match chosen {
-        // What concerns no single host is not about the chosen ones either.
-        Some(_) => (render::hosts_tree(rendered), Vec::new()),
-        None => {
-            let unlisted = plan.handouts.datacenters.unlisted.clone();
-            (render::tree(plan, rendered), unlisted)
-        }
+    // What concerns no single host is not about the chosen ones either.
+    let (tree, unlisted) = if chosen.is_some() {
+        (render::hosts_tree(rendered), Vec::new())
+    } else {
+        let unlisted = plan.handouts.datacenters.unlisted.clone();
+        (render::tree(plan, rendered), unlisted)
     };
     render::write(&tree, out, readers)?;
     for datacenter in &unlisted {

@@ -26,7 +26,9 @@ pub use consul::{ConsulAcl, ConsulClient, ConsulConfig, ConsulPolicy, ConsulServ
 pub use docker::{DockerDaemon, DockerUnit, Pool};
 pub use extra::ExtraHcl;
 pub use nomad::{NomadClient, NomadConfig, NomadPolicy, NomadServer, NomadUnit, NomadUser};
-pub use system::{DataMount, JournaldConfig, KernelFile, TimesyncdConfig};
+pub use system::{
+    AptPreferences, DataMount, HeldPackage, JournaldConfig, KernelFile, TimesyncdConfig,
+};
 pub use traefik::{TraefikAcme, TraefikDynamic, TraefikJob, TraefikStatic};
 
 /// A template and the values which it sees. Serialised, it is those values alone.
@@ -49,6 +51,7 @@ pub enum Template {
     JournaldConfig(JournaldConfig),
     TimesyncdConfig(TimesyncdConfig),
     KernelFile(KernelFile),
+    AptPreferences(AptPreferences),
     DockerDaemon(DockerDaemon),
     DockerUnit(DockerUnit),
     ExtraHcl(ExtraHcl),
@@ -82,6 +85,7 @@ impl Template {
             Self::JournaldConfig(_) => "systemd/journald.conf.d/10-atoll.conf.tera",
             Self::TimesyncdConfig(_) => "systemd/timesyncd.conf.d/10-atoll.conf.tera",
             Self::KernelFile(file) => file.template(),
+            Self::AptPreferences(_) => "preferences.d/10-atoll.pref.tera",
             Self::DockerDaemon(_) => "docker/daemon.json.tera",
             Self::DockerUnit(_) => "systemd/docker.service.d/10-atoll.conf.tera",
             Self::ExtraHcl(_) => "extra/zz-extra.hcl.tera",

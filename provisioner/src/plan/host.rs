@@ -8,7 +8,7 @@ use crate::inventory::{Gpus, Host, NodeType, Role, Site};
 
 use super::peers::Place;
 use super::{
-    Access, PlannedFile, Service, Storage, Wave, accounting, agent, cni, consul, docker, gpu,
+    Access, PlannedFile, Service, Storage, Wave, accounting, agent, cni, consul, docker, gpu, hold,
     kernel, nomad, system, volume,
 };
 
@@ -194,6 +194,7 @@ pub(super) fn host_plan(place: &Place<'_>, name: &HostName, host: &Host) -> Host
         cni::add(&mut plan, place);
         gpu::add(&mut plan, place, host);
         agent::add(&mut plan, place, host);
+        hold::add(&mut plan);
     }
     if host.has(Role::Accounting) {
         accounting::add(&mut plan, place, host);

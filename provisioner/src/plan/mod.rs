@@ -23,6 +23,7 @@ mod extra;
 mod file;
 mod gpu;
 mod handouts;
+mod hold;
 mod host;
 mod kernel;
 mod nomad;
@@ -45,10 +46,11 @@ use crate::inventory::Inventory;
 pub use crate::inventory::{Gpus, NodeType};
 pub use contexts::{
     AccountingSettings, AccountingUnit, Addresses, AgentConsulToken, AgentSettings, AgentUnit,
-    ConsulAcl, ConsulClient, ConsulConfig, ConsulPolicy, ConsulServer, ConsulUnit, DataMount,
-    DockerDaemon, DockerUnit, ExtraHcl, ImageCleanupJob, JournaldConfig, KernelFile, NomadClient,
-    NomadConfig, NomadPolicy, NomadServer, NomadUnit, NomadUser, Pool, SiteOf, Template,
-    TimesyncdConfig, TraefikAcme, TraefikDynamic, TraefikJob, TraefikStatic, VoOf,
+    AptPreferences, ConsulAcl, ConsulClient, ConsulConfig, ConsulPolicy, ConsulServer, ConsulUnit,
+    DataMount, DockerDaemon, DockerUnit, ExtraHcl, HeldPackage, ImageCleanupJob, JournaldConfig,
+    KernelFile, NomadClient, NomadConfig, NomadPolicy, NomadServer, NomadUnit, NomadUser, Pool,
+    SiteOf, Template, TimesyncdConfig, TraefikAcme, TraefikDynamic, TraefikJob, TraefikStatic,
+    VoOf,
 };
 pub use file::{Access, Authority, Content, Leaf, OnChange, PlannedFile, Service, Wave};
 pub use handouts::{

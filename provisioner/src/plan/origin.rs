@@ -17,6 +17,11 @@ type Row = (&'static str, &'static [&'static str], &'static [u16]);
 /// The table, by path. A path that ends in `-` stands for all that begin so.
 const ORIGINS: &[Row] = &[
     (
+        "/etc/apt/preferences.d/10-atoll.pref",
+        &["docker", "nvidia", "sites.hosts.gpus"],
+        &[236, 245, 246, 492],
+    ),
+    (
         "/etc/atoll-accounting/accounting.toml",
         &[
             "federation",

@@ -45,6 +45,7 @@ pub const TEMPLATES: &[(&str, &str)] = &[
     embedded!("nomad/policies/papi.hcl.tera"),
     embedded!("nomad/policies/verify.hcl.tera"),
     embedded!("nomad/server.hcl.tera"),
+    embedded!("preferences.d/10-atoll.pref.tera"),
     embedded!("sysctl.d/98-nomad.conf.tera"),
     embedded!("sysctl.d/99-nomad-cni.conf.tera"),
     embedded!("systemd/atoll-accounting.service.tera"),

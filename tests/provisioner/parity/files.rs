@@ -39,6 +39,7 @@ fn nothing_is_written_outside_of_the_folders_of_configuration() {
         "/etc/systemd/system/docker.service.d",
         "/etc/systemd/journald.conf.d",
         "/etc/systemd/timesyncd.conf.d",
+        "/etc/apt/preferences.d",
         "/etc/modules-load.d",
         "/etc/sysctl.d",
     ];

@@ -41,6 +41,37 @@ fn a_volume_is_mounted_by_its_label_with_project_quotas() {
     assert_eq!((units(WITH), units(WITHOUT)), (1, 0));
 }
 
+/// A number above 1000 keeps a version even where another one is newer, or installed already.
+#[test]
+fn packages_are_held_at_their_version() {
+    let world = world();
+    let file = "etc/apt/preferences.d/10-atoll.pref";
+    let docker = [
+        "Package: docker-ce",
+        "Pin: version 5:28.5.2-1~debian.12~bookworm",
+        "Pin-Priority: 1001",
+    ];
+    let nvidia = [
+        "Package: nvidia-driver",
+        "Pin: version 550.163.01-1",
+        "Pin-Priority: 1001",
+        "Package: nvidia-container-toolkit",
+        "Pin: version 1.17.8-1",
+        "Pin-Priority: 1001",
+    ];
+    let held = |node: &str| {
+        let lines = lines(world.text(&format!("{node}/{file}"))).into_iter();
+        lines
+            .filter(|line| !line.starts_with("Explanation: "))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(held("example-one-wn-cpu-0"), docker);
+    assert_eq!(held(WITH), [docker.as_slice(), &nvidia].concat());
+    let server = world.holding("Pin-Priority");
+    let server = server.iter().any(|path| path.contains("-server-"));
+    assert!(!server, "a server has no packages of ours");
+}
+
 /// Docker and Nomad have folders of the same names, so they never share one.
 #[test]
 fn nomad_and_docker_have_folders_of_their_own_on_the_volume() {

@@ -135,7 +135,9 @@ fn hosts_run_no_tool_that_a_push_makes_needless() {
         let batches = host.batches(&Facts::default());
         let scripts = batches.iter().map(|batch| batch.script.clone());
         for script in scripts.chain([facts]) {
-            let code = script
+            // What lies in apt's folder is read by apt, and runs nothing.
+            let code = script.replace("/etc/apt/", "/etc/");
+            let code = code
                 .lines()
                 .filter(|line| !line.trim_start().starts_with('#'));
             for line in code {

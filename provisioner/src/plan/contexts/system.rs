@@ -3,6 +3,22 @@
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
+/// `preferences.d/10-atoll.pref` of apt.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct AptPreferences {
+    /// What stays at its version.
+    pub packages: Vec<HeldPackage>,
+}
+
+/// A package and the version at which it stays.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct HeldPackage {
+    /// The package.
+    pub name: &'static str,
+    /// Its exact version, in the words of the package manager.
+    pub version: String,
+}
+
 /// `mnt-data.mount`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct DataMount {
