@@ -184,17 +184,14 @@ fn zones(inventory: &Inventory, site: &Site) -> BTreeMap<String, String> {
     let mut zones = BTreeMap::new();
     for (namespace, parent) in inventory.namespaces(&site.vos) {
         if domains.insert(parent) {
-            let mut name = item_name(namespace);
-            while zones.contains_key(&name) {
-                name.push('_');
-            }
-            zones.insert(name, format!("{}-{parent}", site.domain));
+            zones.insert(item_name(namespace), format!("{}-{parent}", site.domain));
         }
     }
     zones
 }
 
-/// A namespace as the name of a Nomad variable's item, which a template can say after a dot.
+/// A namespace as the name of a Nomad variable's item, which a template can say after a dot. A
+/// namespace has no `_`, so no two have the same.
 fn item_name(namespace: &NamespaceName) -> String {
     namespace.as_str().replace('-', "_")
 }

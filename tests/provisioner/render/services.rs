@@ -81,7 +81,6 @@ fn each_gateway_has_a_job_and_a_certificate_for_each_parent_domain() {
     assert_eq!(zones.collect::<Vec<_>>(), expected);
 }
 
-/// Namespaces that differ only by what an item's name cannot hold keep certificates of their own.
 #[test]
 fn a_certificate_is_named_after_its_namespace_as_templates_can_say_it() {
     let mut inventory = samples();
