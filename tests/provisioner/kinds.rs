@@ -49,6 +49,8 @@ fn each_kind_of_host_gets_what_it_got() {
     let rendered = render(&plan(&kinds()), &Overrides::default()).unwrap();
     assert_eq!(rendered.hosts.len(), 12);
     let older = render(&plan(&older(kinds())), &Overrides::default()).unwrap();
+    let example = inventory::load(&folder().join("../../../../inventories/example")).unwrap();
+    let example = render(&plan(&example.inventory), &Overrides::default()).unwrap();
     let mut settings = insta::Settings::clone_current();
     settings.set_prepend_module_to_snapshot(false);
     settings.set_omit_expression(true);
@@ -58,6 +60,9 @@ fn each_kind_of_host_gets_what_it_got() {
         }
         let server = &older.hosts[&name("example-one-server-0")];
         insta::assert_snapshot!("older-server", whole(server));
+        for (node, files) in &example.hosts {
+            insta::assert_snapshot!(format!("committed-{node}"), whole(files));
+        }
     });
 }
 
