@@ -12,7 +12,6 @@ mod open;
 mod outbox;
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use federation::usage::{Body, Entry, Moment};
@@ -83,7 +82,7 @@ pub struct Ledger {
     connection: Connection,
     path: PathBuf,
     /// Held for as long as the ledger is open.
-    _lock: File,
+    _lock: open::Lock,
     /// Its row in the table of ledgers.
     number: i64,
     uuid: String,

@@ -153,8 +153,20 @@ fn read(path: &Path) -> Result<(Connection, Row, BTreeMap<String, String>), Trou
     Ok((connection, found, rows))
 }
 
+/// A ledger that is this process's own, until this is dropped.
+#[derive(Debug)]
+pub(super) struct Lock(File);
+
+impl Drop for Lock {
+    /// Said, and not left to the closing of the file: a child between its fork and its exec has
+    /// the file as well, and would hold the lock a moment longer.
+    fn drop(&mut self) {
+        let _ = flock(&self.0, FlockOperation::Unlock);
+    }
+}
+
 /// Takes the ledger for this process.
-fn lock(path: &Path) -> Result<File, LedgerError> {
+fn lock(path: &Path) -> Result<Lock, LedgerError> {
     let name = with_suffix(path, ".lock");
     let file = |doing, source| LedgerError::File {
         doing,
@@ -175,7 +187,7 @@ fn lock(path: &Path) -> Result<File, LedgerError> {
         .open(&name)
         .map_err(|source| file("open", source))?;
     match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => Ok(lock),
+        Ok(()) => Ok(Lock(lock)),
         Err(rustix::io::Errno::WOULDBLOCK) => Err(LedgerError::InUse(path.to_owned())),
         Err(errno) => Err(file("lock", errno.into())),
     }
@@ -203,4 +215,21 @@ fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     let mut name = OsString::from(path);
     name.push(suffix);
     PathBuf::from(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_ends_with_its_holder_whoever_else_has_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ledger.db");
+        let held = lock(&path).unwrap();
+        let child = held.0.try_clone().unwrap();
+        assert!(matches!(lock(&path), Err(LedgerError::InUse(_))));
+        drop(held);
+        assert!(lock(&path).is_ok());
+        drop(child);
+    }
 }
