@@ -393,6 +393,8 @@ const WRONG_VALUES: &[(&str, &str, &str, &str)] = &[
      "federation.yaml:4:42: docker.version: `20.10; reboot` cannot be the version of a package; copy it from `apt-cache policy docker.io` (or `docker-ce`)"),
     (FEDERATION, "atoll/probe:1.35", "localhost:5000/probe",
      "federation.yaml:5:18: verify.image: `localhost:5000/probe` cannot be a pinned image; name it with its tag, as in `atoll/probe:1.35`"),
+    (FEDERATION, "atoll/probe:1.35", "atoll/probe:latest",
+     "federation.yaml:5:18: verify.image: `atoll/probe:latest` cannot be a pinned image; name it with its tag, as in `atoll/probe:1.35`"),
     // Words.
     (FEDERATION, "source: distribution", "source: debian",
      "federation.yaml:4:19: docker.source: `debian` is no word known here; the words are distribution, vendor"),

@@ -217,12 +217,17 @@ impl Watch {
         };
         let mut buffer = [MaybeUninit::uninit(); 8192];
         let mut reader = inotify::Reader::new(fd, &mut buffer);
-        let mut written = BTreeSet::new();
+        let (mut written, mut ended) = (BTreeSet::new(), BTreeSet::new());
         while let Ok(event) = reader.next() {
             if event.events().contains(ReadFlags::MODIFY) {
                 written.insert(event.wd());
             }
+            if event.events().contains(ReadFlags::IGNORED) {
+                ended.insert(event.wd());
+            }
         }
+        // A folder that is there again has to be watched anew.
+        self.parents.retain(|_, wd| !ended.contains(wd));
         let until = Instant::now() + FRESH;
         let groups = self.groups.values_mut();
         for group in groups.filter(|g| g.watches.iter().any(|wd| written.contains(wd))) {

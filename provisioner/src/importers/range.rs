@@ -47,6 +47,10 @@ fn steps(range: &str, most: usize) -> Result<Vec<String>, RangeError> {
     }
     let first = if first.is_empty() { "0" } else { first };
     if let (Some(from), Some(to)) = (letter(first), letter(last)) {
+        // Between the cases stand signs, and backward there is nothing.
+        if from > to || from.is_ascii_lowercase() != to.is_ascii_lowercase() {
+            return Err(RangeError::Malformed);
+        }
         return Ok((from..=to)
             .step_by(step)
             .map(|c| char::from(c).to_string())
@@ -98,7 +102,16 @@ mod tests {
 
     #[test]
     fn a_range_without_end_or_meaning_is_refused() {
-        for pattern in ["n[1:", "n[1]", "n[3:1]", "n[1:2:0]", "n[a:2]", "n[1:2:3:4]"] {
+        for pattern in [
+            "n[1:",
+            "n[1]",
+            "n[3:1]",
+            "n[1:2:0]",
+            "n[a:2]",
+            "n[1:2:3:4]",
+            "n[f:a]",
+            "n[A:c]",
+        ] {
             assert_eq!(
                 expand(pattern, 100),
                 Err(RangeError::Malformed),

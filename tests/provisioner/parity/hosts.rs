@@ -41,7 +41,7 @@ fn a_volume_is_mounted_by_its_label_with_project_quotas() {
     assert_eq!((units(WITH), units(WITHOUT)), (1, 0));
 }
 
-/// A number above 1000 keeps a version even where another one is newer, or installed already.
+/// Below 1000, so that a newer version which is there already is not taken away under running jobs.
 #[test]
 fn packages_are_held_at_their_version() {
     let world = world();
@@ -49,15 +49,15 @@ fn packages_are_held_at_their_version() {
     let docker = [
         "Package: docker-ce",
         "Pin: version 5:28.5.2-1~debian.12~bookworm",
-        "Pin-Priority: 1001",
+        "Pin-Priority: 999",
     ];
     let nvidia = [
         "Package: nvidia-driver",
         "Pin: version 550.163.01-1",
-        "Pin-Priority: 1001",
+        "Pin-Priority: 999",
         "Package: nvidia-container-toolkit",
         "Pin: version 1.17.8-1",
-        "Pin-Priority: 1001",
+        "Pin-Priority: 999",
     ];
     let held = |node: &str| {
         let lines = lines(world.text(&format!("{node}/{file}"))).into_iter();

@@ -81,8 +81,9 @@ fn not_yours(path: &str) -> String {
     format!("`{path}` is not to be set here")
 }
 
-/// What says the value at a path, if that is not the operator.
+/// What says the value at a path, if that is not the operator. The products do not compare case.
 fn owner(path: &str, owned: Owned) -> Option<&'static str> {
+    let path = path.to_ascii_lowercase();
     let is_meant = |known: &str| match known.strip_suffix('*') {
         Some(start) => path.starts_with(start),
         None => path == known,
@@ -95,6 +96,7 @@ fn owner(path: &str, owned: Owned) -> Option<&'static str> {
 
 /// Whether the last name of a path is one that secrets have.
 fn is_secret(path: &str) -> bool {
+    let path = path.to_ascii_lowercase();
     let name = path.rsplit('.').next().unwrap_or_default();
     [
         "token",
@@ -121,8 +123,20 @@ fn attribute_keys(attribute: &Attribute, path: &str) -> Vec<Said> {
     value_keys(&attribute.value, said(&attribute.key, path))
 }
 
-/// A key, and those of its value where that is a map.
+/// A key, and those of its value where that is a map, or a list of maps.
 fn value_keys(value: &Expression, key: Said) -> Vec<Said> {
+    if let Expression::Array(items) = value
+        && items.iter().any(Expression::is_object)
+    {
+        let again = || Said {
+            path: key.path.clone(),
+            ..key
+        };
+        return items
+            .iter()
+            .flat_map(|item| value_keys(item, again()))
+            .collect();
+    }
     let Expression::Object(object) = value else {
         return vec![Said {
             is_value: true,

@@ -8,6 +8,7 @@ pub(super) type Owned = &'static [(&'static str, &'static str)];
 
 const TRUST: &str = "Atoll issues the certificates and says who is believed";
 const SERVERS: &str = "it follows from the hosts with that role, and from `external`";
+const PORTS: &str = "firewalls, agents and Traefik know the usual ones";
 const ROLES: &str = "`roles` of the hosts say it";
 const METADATA: &str =
     "users' jobs find their nodes by it: `vos`, `kind`, `gpus` and `domain` say it";
@@ -29,6 +30,13 @@ pub(super) const CONSUL: Owned = &[
     ("key_file", TRUST),
     ("auto_encrypt", TRUST),
     ("client_addr", "the API is for the host itself alone"),
+    ("addresses", "the API is for the host itself alone"),
+    ("ports", PORTS),
+    ("node_id", "Consul makes it, and keeps it"),
+    (
+        "serf_*",
+        "`address` and `public_address` of the host say it",
+    ),
     ("server", ROLES),
     ("bootstrap*", ROLES),
     ("retry_join*", SERVERS),
@@ -50,6 +58,8 @@ pub(super) const NOMAD: Owned = &[
     ("data_dir", "Atoll makes that folder"),
     ("plugin_dir", "Atoll makes that folder"),
     ("bind_addr", "`roles` and `address` of the host say it"),
+    ("addresses", "`roles` and `address` of the host say it"),
+    ("ports", PORTS),
     (
         "advertise",
         "`address` and `public_address` of the host say it",

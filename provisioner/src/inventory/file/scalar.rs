@@ -42,7 +42,7 @@ pub(super) fn image(text: &str) -> Result<String, String> {
     let (_, last) = text.rsplit_once('/').unwrap_or(("", text));
     let is_pinned = last
         .split_once(':')
-        .is_some_and(|(name, tag)| !name.is_empty() && !tag.is_empty());
+        .is_some_and(|(name, tag)| !name.is_empty() && !["", "latest"].contains(&tag));
     let is_image = is_pinned && text.bytes().all(allowed);
     is_image
         .then(|| text.to_owned())
@@ -116,12 +116,13 @@ pub(super) fn label(text: &str) -> Result<String, String> {
         .ok_or_else(|| format!("`{text}` cannot be the name of a partition"))
 }
 
-/// The address of a registry's mirror.
+/// The address of a registry's mirror; Docker takes none with a path.
 pub(super) fn mirror(text: &str) -> Result<String, String> {
-    let allowed = |b: u8| b.is_ascii_alphanumeric() || b"-._~:/[]".contains(&b);
+    let allowed = |b: u8| b.is_ascii_alphanumeric() || b"-._~:[]".contains(&b);
     let host = text
         .strip_prefix("https://")
         .or_else(|| text.strip_prefix("http://"));
+    let host = host.map(|host| host.trim_end_matches('/'));
     let is_url = host.is_some_and(|host| !host.is_empty() && host.bytes().all(allowed));
     is_url
         .then(|| text.trim_end_matches('/').to_owned())

@@ -189,7 +189,7 @@ pub(super) fn waivers(field: Field) -> Option<Waivers> {
                 field.read(scalar::word, "name the check as the plan does")
             }),
             reason: keys.required("reason", "\"…\"", |field| {
-                field.read(scalar::sentence, "say why: it is printed in every plan")
+                field.read(scalar::sentence, "say why, for whoever reads it later")
             }),
         })
     })
