@@ -10,6 +10,7 @@ use provisioner::progress;
 
 fn main() -> ExitCode {
     match command::run(Cli::parse()) {
+        Ok(_) if !progress::all_was_shown() => ExitCode::from(2),
         Ok(Ended::AsWanted) => ExitCode::SUCCESS,
         Ok(Ended::NotAsWanted) => ExitCode::from(1),
         Err(error) => {

@@ -1,8 +1,7 @@
 //! `atoll init`: the first files of a site, by asking or from flags.
 
 use std::fmt::Display;
-use std::fs;
-use std::io::{self, Write as _};
+use std::io;
 use std::net::IpAddr;
 use std::path::Path;
 use std::str::FromStr;
@@ -12,6 +11,7 @@ use serde_json::json;
 
 use crate::cli::Init;
 use crate::command::check::tell;
+use crate::command::place::place;
 use crate::command::{Ended, Error};
 use crate::inventory::{
     self, Draft, Inventory, InventoryError, NewFederation, NewSite, NewVo, Suggestions, drafts,
@@ -74,7 +74,7 @@ pub(super) fn run(flags: &Init, format: Format) -> Result<Ended, Error> {
         }
         Err(error) => return Err(error.into()),
     };
-    files.iter().try_for_each(|draft| write(folder, draft))?;
+    write(folder, &files)?;
     tell(&warnings, format);
     let names: Vec<_> = files.iter().map(|draft| folder.join(&draft.file)).collect();
     match format {
@@ -241,15 +241,15 @@ fn text_of(error: impl Display) -> String {
     error.to_string()
 }
 
-fn write(folder: &Path, draft: &Draft) -> Result<(), InitError> {
-    let path = folder.join(&draft.file);
-    let failed = |error: io::Error| match error.kind() {
-        io::ErrorKind::AlreadyExists => InitError::Exists(path.clone()),
-        _ => InitError::Write(path.clone(), error),
-    };
-    path.parent()
-        .map_or(Ok(()), fs::create_dir_all)
-        .map_err(failed)?;
-    let mut file = fs::File::create_new(&path).map_err(failed)?;
-    file.write_all(draft.text.as_bytes()).map_err(failed)
+/// Nothing that is there is overwritten.
+fn write(folder: &Path, drafts: &[Draft]) -> Result<(), InitError> {
+    let mut paths = drafts.iter().map(|draft| folder.join(&draft.file));
+    if let Some(path) = paths.find(|path| path.exists()) {
+        return Err(InitError::Exists(path));
+    }
+    let files: Vec<_> = drafts
+        .iter()
+        .map(|draft| (draft.file.as_path(), draft.text.as_str()))
+        .collect();
+    place(folder, &files).map_err(|(path, error)| InitError::Write(path, error))
 }

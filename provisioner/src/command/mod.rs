@@ -8,6 +8,7 @@ mod export;
 mod import;
 mod init;
 mod interrupt;
+mod place;
 mod plan;
 mod prepared;
 mod render;

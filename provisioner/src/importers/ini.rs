@@ -123,7 +123,9 @@ impl Reader<'_> {
     fn child(&mut self, parent: &str, text: &str, column: usize) {
         let name = text.split('#').next().unwrap_or_default().trim();
         if name.contains(char::is_whitespace) {
-            let what = format!("`{name}` cannot be the name of a group");
+            // What follows may be a password.
+            let first = name.split(char::is_whitespace).next().unwrap_or_default();
+            let what = format!("`{first} …` cannot be the name of a group");
             return self.error(column, what, "one group a line");
         }
         let place = self.place(column);

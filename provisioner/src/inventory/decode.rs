@@ -453,8 +453,14 @@ fn json(node: &Node) -> serde_json::Value {
 
 /// The address of a host, which other hosts can reach.
 pub(super) fn host_address(text: &str) -> Result<IpAddr, String> {
-    let is_of_a_host =
-        |it: &IpAddr| !(it.is_unspecified() || it.is_loopback() || it.is_multicast());
+    // An address of a link alone means nothing without the link's name.
+    let is_of_a_link = |it: &IpAddr| match it {
+        IpAddr::V4(it) => it.is_link_local() || it.is_broadcast(),
+        IpAddr::V6(it) => it.is_unicast_link_local(),
+    };
+    let is_of_a_host = |it: &IpAddr| {
+        !(it.is_unspecified() || it.is_loopback() || it.is_multicast() || is_of_a_link(it))
+    };
     let address = text
         .parse()
         .ok()

@@ -9,9 +9,12 @@ mod human;
 mod json;
 
 use std::io::IsTerminal as _;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 pub use ask::{ask, can_ask};
 pub use event::{Event, Outcome, Verdict};
+
+static UNSHOWN: AtomicBool = AtomicBool::new(false);
 
 /// Takes events from many threads.
 pub trait Listener: Sync {
@@ -38,11 +41,23 @@ pub fn listener(format: Format, quiet: bool) -> Box<dyn Listener> {
 
 /// Writes a text to standard output, whole: what a command was asked for.
 ///
-/// A reader that has gone away (`| head`) is no error.
+/// A reader that has gone away (`| head`) is no error. Anything else is said once, and remembered
+/// for [`all_was_shown`].
 pub fn show(text: &str) {
     use std::io::Write as _;
     let mut out = std::io::stdout().lock();
-    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    if let Err(error) = written
+        && error.kind() != std::io::ErrorKind::BrokenPipe
+        && !UNSHOWN.swap(true, Ordering::Relaxed)
+    {
+        complain(&format!("atoll: cannot write the answer: {error}"));
+    }
+}
+
+/// Whether every answer could be written: one that nobody got must not look like one.
+pub fn all_was_shown() -> bool {
+    !UNSHOWN.load(Ordering::Relaxed)
 }
 
 /// Writes an error to standard error.

@@ -47,6 +47,12 @@ pub enum WriteError {
         /// The path in the list.
         path: String,
     },
+    /// A link would lead out of the folder.
+    #[error("cannot render into {}: it is a link, and may lead elsewhere; remove it", path.display())]
+    Link {
+        /// The link.
+        path: PathBuf,
+    },
     /// The system refused.
     #[error("cannot write {}", path.display())]
     System {
@@ -74,8 +80,10 @@ pub fn write(
     if readers == Readers::Owner {
         outside_of_git(folder)?;
     }
+    without_links(folder, std::iter::empty())?;
     let before = former(folder)?;
     let after: BTreeSet<PathBuf> = tree.keys().cloned().collect();
+    without_links(folder, before.union(&after))?;
     readers.make(folder)?;
     let list = folder.join(LIST);
     readers.replace(&list, &listed(before.union(&after)))?;
@@ -87,6 +95,24 @@ pub fn write(
         remove(folder, path)?;
     }
     readers.replace(&list, &listed(after.iter()))
+}
+
+/// Refuses links below a folder, on the way to files and in their places: somebody else may have
+/// put them there.
+fn without_links<'a>(
+    folder: &Path,
+    paths: impl Iterator<Item = &'a PathBuf>,
+) -> Result<(), WriteError> {
+    let mut ways: BTreeSet<&Path> = [Path::new(LIST)].into();
+    for path in paths {
+        ways.extend(parents(path));
+        ways.insert(path);
+    }
+    let is_link = |path: &PathBuf| fs::symlink_metadata(path).is_ok_and(|it| it.is_symlink());
+    match ways.iter().map(|way| folder.join(way)).find(is_link) {
+        Some(path) => Err(WriteError::Link { path }),
+        None => Ok(()),
+    }
 }
 
 /// Refuses a folder that is, or would be, part of a work tree.

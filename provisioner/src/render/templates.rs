@@ -1,6 +1,7 @@
 //! The embedded templates, and the engine which fills them.
 
 use std::collections::BTreeMap;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
@@ -9,6 +10,9 @@ use tera::{Context, ErrorKind, Tera};
 use crate::plan::Template;
 
 use super::filters;
+
+/// The longest template of an operator that is read.
+const MAX_BYTES: u64 = 1 << 20;
 
 macro_rules! embedded {
     ($name:literal) => {
@@ -159,10 +163,26 @@ fn collect(root: &Path, folder: &Path, own: &mut BTreeMap<String, String>) -> io
             collect(root, &path, own)?;
         } else {
             let name = path.strip_prefix(root).unwrap_or(&path);
-            own.insert(name.display().to_string(), fs::read_to_string(&path)?);
+            own.insert(name.display().to_string(), template(&path)?);
         }
     }
     Ok(())
+}
+
+/// A template's text. A FIFO would be waited for, and a device may never end.
+fn template(path: &Path) -> io::Result<String> {
+    let named = |what: &str| io::Error::other(format!("{}: {what}", path.display()));
+    if !fs::metadata(path)?.is_file() {
+        return Err(named("not a regular file"));
+    }
+    let mut text = String::new();
+    fs::File::open(path)?
+        .take(MAX_BYTES + 1)
+        .read_to_string(&mut text)?;
+    if text.len() as u64 > MAX_BYTES {
+        return Err(named("longer than 1 MiB, as no template is"));
+    }
+    Ok(text)
 }
 
 /// The templates, parsed once.
@@ -258,6 +278,24 @@ mod tests {
         let told = Overrides::read(folder.path()).unwrap_err().to_string();
         assert!(
             told.starts_with("consul/acl.tera takes the place of no template"),
+            "{told}"
+        );
+        std::fs::remove_file(folder.path().join("consul/acl.tera")).unwrap();
+        let large = folder.path().join("consul/acl.hcl.tera");
+        let file = std::fs::File::create(&large).unwrap();
+        file.set_len(MAX_BYTES + 1).unwrap();
+        let told = Overrides::read(folder.path()).unwrap_err();
+        let told = std::error::Error::source(&told).unwrap().to_string();
+        assert!(
+            told.ends_with("consul/acl.hcl.tera: longer than 1 MiB, as no template is"),
+            "{told}"
+        );
+        std::fs::remove_file(&large).unwrap();
+        std::os::unix::net::UnixListener::bind(&large).unwrap();
+        let told = Overrides::read(folder.path()).unwrap_err();
+        let told = std::error::Error::source(&told).unwrap().to_string();
+        assert!(
+            told.ends_with("consul/acl.hcl.tera: not a regular file"),
             "{told}"
         );
         let none = Overrides::read(&folder.path().join("none")).unwrap();

@@ -261,6 +261,22 @@ fn what_ansible_passes_over_is_said() {
     assert!(lines[0].contains("holds several inventories"), "{lines:#?}");
 }
 
+/// What is refused may hold a password, and findings are kept in a file.
+#[test]
+fn what_is_refused_is_not_repeated_where_it_may_be_secret() {
+    let to = "[robots:children]\ngate ansible_password=hunter2\n\n[monitoring]";
+    let (_, lines) = edited("walton", "hosts", "[monitoring]", to);
+    let wanted = "`gate …` cannot be the name of a group";
+    assert!(lines.iter().any(|line| line.contains(wanted)), "{lines:#?}");
+    let more = "nomad_client_meta: { password: hunter2 }\nnomad_namespaces:";
+    let (_, all) = edited("walton", "group_vars/all.yml", "nomad_namespaces:", more);
+    let told = lines.iter().chain(&all);
+    assert!(
+        !told.clone().any(|line| line.contains("hunter2")),
+        "{lines:#?} {all:#?}"
+    );
+}
+
 #[test]
 fn a_namespace_without_a_known_vo_is_asked_for() {
     let flag = ["--vo", "tutorials=vo.tutorials.example"];

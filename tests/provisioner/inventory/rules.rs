@@ -188,6 +188,9 @@ const RULES: &[(&[Edit], &[&str])] = &[
     (&[(ONE, "13 }", "13, volume: /dev/disk/by-id/virtio-12ab }"), (ONE, "12 }", "12, volume: nvme0n1 }")],
      &[]),
     // The operator's own words.
+    (&[(FEDERATION, "verify:", "extra_hcl:\n  nomad: |\n    log_level = upper(\"debug\")\n    client {\n      gc_max_allocs = 1 + 1\n      max_kill_timeout = \"-1s\"\n    }\nverify:")],
+     &["federation.yaml:7:5: extra_hcl.nomad: `log_level` has a value that must be worked out; the agents read text, numbers, true and false, lists and maps alone",
+       "federation.yaml:9:7: extra_hcl.nomad: `client.gc_max_allocs` has a value that must be worked out; the agents read text, numbers, true and false, lists and maps alone"]),
     (&[(FEDERATION, "verify:", "extra_hcl:\n  consul: |\n    ACL { Enabled = false }\n    addresses = { http = \"0.0.0.0\" }\n  nomad: |\n    server = [{ enabled = false }]\nverify:")],
      &["federation.yaml:7:5: extra_hcl.consul: `ACL` is not to be set here; Atoll makes the policies and tokens",
        "federation.yaml:8:5: extra_hcl.consul: `addresses` is not to be set here; the API is for the host itself alone",

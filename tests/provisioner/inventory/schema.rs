@@ -158,3 +158,20 @@ fn skipped(why: &str) {
     let told = format!("skipped: inventories and their schema: {why}\n");
     let _ = std::io::stderr().write_all(told.as_bytes());
 }
+
+/// An answer that could not be written is none. (A full device is the same as a full disk.)
+#[test]
+fn an_answer_that_nobody_gets_is_a_failure() {
+    let full = std::fs::File::options().write(true).open("/dev/full");
+    let output = Command::new(env!("CARGO_BIN_EXE_atoll"))
+        .arg("schema")
+        .stdout(full.unwrap())
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        told.starts_with("atoll: cannot write the answer: "),
+        "{told}"
+    );
+}

@@ -189,3 +189,23 @@ fn sha256(text: &str) -> String {
     use sha2::{Digest, Sha256};
     format!("{:x}", Sha256::digest(text))
 }
+
+/// Somebody else may have made the folder, and put links into it.
+#[test]
+fn a_link_leads_nowhere() {
+    let folder = tempfile::tempdir().unwrap();
+    let (out, other) = (folder.path().join("out"), folder.path().join("other"));
+    fs::create_dir_all(&other).unwrap();
+    fs::write(other.join("keep"), "theirs").unwrap();
+    fs::create_dir(&out).unwrap();
+    fs::write(out.join(".atoll-rendered"), "n/keep\n").unwrap();
+    std::os::unix::fs::symlink(&other, out.join("n")).unwrap();
+    let refused = write(&files(&[("n/a", "1")]), &out, Readers::All).unwrap_err();
+    assert!(
+        matches!(&refused, WriteError::Link { path } if *path == out.join("n")),
+        "{refused}"
+    );
+    let left: Vec<_> = fs::read_dir(&other).unwrap().collect();
+    assert_eq!(left.len(), 1, "{left:?}");
+    assert_eq!(fs::read_to_string(other.join("keep")).unwrap(), "theirs");
+}

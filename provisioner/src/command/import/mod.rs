@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 
 use crate::cli::Import;
+use crate::command::place::place;
 use crate::command::{Ended, Error};
 use crate::importers::{self, Answers, Existing, Finding, Imported, REPORT, Severity, counts};
 use crate::inventory;
@@ -99,15 +100,20 @@ fn site_files(out: &Path) -> Result<Vec<PathBuf>, Error> {
 
 /// Writes the files, sites before `federation.yaml`: without that a folder is no inventory.
 fn write(out: &Path, files: &BTreeMap<PathBuf, String>) -> Result<(), Error> {
-    for (name, text) in files.iter().rev() {
-        let path = out.join(name);
-        let cannot = |error: io::Error| format!("cannot write {}: {error}", path.display());
-        path.parent()
-            .map_or(Ok(()), fs::create_dir_all)
-            .map_err(cannot)?;
-        fs::write(&path, text).map_err(cannot)?;
-    }
-    Ok(())
+    let files: Vec<_> = files
+        .iter()
+        .rev()
+        .map(|(name, text)| (name.as_path(), text.as_str()))
+        .collect();
+    place(out, &files).map_err(|(path, error)| cannot_write(&path, &error))
+}
+
+fn cannot_write(path: &Path, error: &io::Error) -> Error {
+    format!(
+        "cannot write {}: {error}; nothing was written",
+        path.display()
+    )
+    .into()
 }
 
 /// People see what needs them; the report has the rest. Programs see everything.

@@ -89,7 +89,9 @@ fn leftover(source: &Source, name: &str, variable: &Variable) {
         return findings.decide(place, what, hint);
     }
     if let Some(unneeded) = unneeded {
-        let what = match value.filter(|_| shipped.is_some() && !is_secret(name)) {
+        // Of a mapping or an address, a part may be secret.
+        let is_plain = |value: &String| !value.contains(['{', '@']);
+        let what = match value.filter(|it| shipped.is_some() && !is_secret(name) && is_plain(it)) {
             Some(value) => format!("`{name}` is `{value}`, which is not taken over"),
             None => format!("`{name}` is not taken over"),
         };

@@ -44,6 +44,8 @@ struct Said {
     path: String,
     at: usize,
     is_value: bool,
+    /// Whether its value is to be worked out, which the agents' older HCL cannot.
+    is_worked_out: bool,
 }
 
 fn hcl(text: &Spot<Lines>, owned: Owned, problems: &Problems) {
@@ -67,6 +69,10 @@ fn hcl(text: &Spot<Lines>, owned: Owned, problems: &Problems) {
         let place = text.place_of(line, column);
         if let Some(why) = owner(&said.path, owned) {
             problems.error(&place, not_yours(&said.path), why);
+        } else if said.is_worked_out {
+            let what = format!("`{}` has a value that must be worked out", said.path);
+            let hint = "the agents read text, numbers, true and false, lists and maps alone";
+            problems.error(&place, what, hint);
         } else if said.is_value && is_secret(&said.path) {
             let what = format!(
                 "`{}` is a secret, and whoever reads the inventory would know it",
@@ -140,6 +146,7 @@ fn value_keys(value: &Expression, key: Said) -> Vec<Said> {
     let Expression::Object(object) = value else {
         return vec![Said {
             is_value: true,
+            is_worked_out: !is_literal(value),
             ..key
         }];
     };
@@ -154,11 +161,29 @@ fn value_keys(value: &Expression, key: Said) -> Vec<Said> {
                     path,
                     at: key.at,
                     is_value: false,
+                    is_worked_out: false,
                 },
             )
         })
         .collect();
     std::iter::once(key).chain(inner).collect()
+}
+
+/// Whether a value stands there as it is.
+fn is_literal(value: &Expression) -> bool {
+    match value {
+        Expression::Bool(_)
+        | Expression::Number(_)
+        | Expression::String(_)
+        | Expression::StringTemplate(_)
+        | Expression::HeredocTemplate(_) => true,
+        Expression::Array(items) => items.iter().all(is_literal),
+        Expression::Object(object) => object
+            .iter()
+            .all(|(name, value)| named(name).is_some() && is_literal(value.expr())),
+        Expression::UnaryOp(sign) => matches!(sign.expr, Expression::Number(_)),
+        _ => false,
+    }
 }
 
 fn named(key: &ObjectKey) -> Option<String> {
@@ -182,6 +207,7 @@ fn said(name: &Decorated<Ident>, path: &str) -> Said {
         path: below(path, name.as_str()),
         at: name.span().map_or(0, |span| span.start),
         is_value: false,
+        is_worked_out: false,
     }
 }
 

@@ -66,7 +66,9 @@ pub(super) fn network(field: Field) -> Option<Spot<IpNet>> {
 
 /// `[user@]host[:port]`, as `ssh -J` takes it.
 pub(super) fn jump(text: &str) -> Result<Jump, String> {
-    let refused = || format!("`{text}` cannot be a host to jump through");
+    // Before the `@` may be a password.
+    let shown = text.rsplit_once('@').map_or(text, |(_, host)| host);
+    let refused = || format!("`{shown}` cannot be a host to jump through");
     let (user, rest) = text
         .split_once('@')
         .map_or((None, text), |(user, rest)| (Some(user), rest));
