@@ -140,6 +140,7 @@ fn nomad_s_files_are_root_s_and_read_by_its_agent() {
         ),
         (client, "/etc/nomad.d/certs/agent-key.pem", "0600 root:root"),
         (server, "/etc/nomad.d/certs/nomad-ca.pem", "0640 root:nomad"),
+        (server, "/etc/nomad.d", "0750 root:nomad"),
         (server, "/etc/nomad.d/certs", "0750 root:nomad"),
         (client, "/etc/nomad.d/certs", "0750 root:root"),
         (server, "/opt/nomad", "0700 nomad:nomad"),
