@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use federation::names::NodeName;
 use provisioner::inventory::{
-    Certificates, DockerSource, Introduction, Inventory, InventoryError, Kind, NEVER_WAIVED,
+    Certificates, DockerSource, Draft, Introduction, Inventory, InventoryError, Kind, NEVER_WAIVED,
     NodeType, Problem, Role, Severity, State, WAIVABLE, load,
 };
 use tempfile::TempDir;
@@ -80,6 +80,15 @@ fn folder(edits: &[Edit]) -> TempDir {
         fs::write(folder.path().join(file), text).unwrap();
     }
     folder
+}
+
+/// The sound inventory as it would be before it is written.
+fn drafts() -> Vec<Draft> {
+    let draft = |(file, text): &(&str, &str)| Draft {
+        file: PathBuf::from(file),
+        text: (*text).to_owned(),
+    };
+    SOUND.iter().map(draft).collect()
 }
 
 fn problems_in(folder: &Path) -> Vec<Problem> {

@@ -1,13 +1,13 @@
 //! Whatever stands in a file, the answer is an inventory or located problems, and comes soon.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use provisioner::inventory::{Draft, InventoryError, load_with};
 
-use super::SOUND;
+use super::{SOUND, drafts};
 
 /// What YAML, and this reader of it, take for more than text.
 const TOKENS: &[&str] = &[
@@ -98,13 +98,7 @@ fn change() -> impl Strategy<Value = Change> {
 }
 
 fn changed(changes: &[Change]) -> Vec<Draft> {
-    let mut drafts: Vec<_> = SOUND
-        .iter()
-        .map(|(file, text)| Draft {
-            file: PathBuf::from(file),
-            text: (*text).to_owned(),
-        })
-        .collect();
+    let mut drafts = drafts();
     for change in changes {
         let text = &mut drafts[change.file.index(SOUND.len())].text;
         let mut places: Vec<_> = text.char_indices().map(|(at, _)| at).collect();

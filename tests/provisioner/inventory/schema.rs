@@ -5,10 +5,10 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use provisioner::inventory::{Document, Draft, InventoryError, load_with, schema};
+use provisioner::inventory::{Document, InventoryError, load_with, schema};
 use serde_json::{Map, Value, json};
 
-use super::{SOUND, repository};
+use super::{drafts, repository};
 
 const DOCUMENTS: [(Document, &str, &str); 2] = [
     (Document::Federation, "federation.json", "federation.yaml"),
@@ -80,13 +80,7 @@ fn keys(schema: &Value, path: &str, all: &mut BTreeMap<String, BTreeSet<String>>
 
 /// What the decoder says of the strangers: the keys of each mapping.
 fn decoded(file: &str, document: &Value) -> BTreeMap<String, BTreeSet<String>> {
-    let mut drafts: Vec<_> = SOUND
-        .iter()
-        .map(|(file, text)| Draft {
-            file: PathBuf::from(file),
-            text: (*text).to_owned(),
-        })
-        .collect();
+    let mut drafts = drafts();
     let draft = drafts
         .iter_mut()
         .find(|draft| draft.file == Path::new(file))
