@@ -4,6 +4,7 @@
 //! now; the difference of `snapshots/` is then to be read before it is committed.
 
 mod script;
+mod turn;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;

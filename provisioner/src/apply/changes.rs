@@ -316,6 +316,36 @@ fn unit_changes(unit: Unit, found: &Facts) -> Vec<Change> {
     changes
 }
 
+impl What {
+    /// The file that a change touches.
+    pub fn path(&self) -> Option<&str> {
+        match self {
+            Self::CreateFile(path)
+            | Self::ReplaceFile(path)
+            | Self::ChangeAccess(path)
+            | Self::RemoveFile(path)
+            | Self::Issue { path, .. } => Some(path),
+            _ => None,
+        }
+    }
+
+    /// Whether new content is put in place.
+    pub(super) fn writes(&self) -> bool {
+        matches!(
+            self,
+            Self::CreateFile(_) | Self::ReplaceFile(_) | Self::Issue { .. }
+        )
+    }
+
+    /// The file whose present content a change replaces.
+    pub fn replaces(&self) -> Option<&str> {
+        match self {
+            Self::ReplaceFile(path) => Some(path),
+            _ => None,
+        }
+    }
+}
+
 impl fmt::Display for What {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -92,6 +92,8 @@ pub struct ServiceFact {
     pub active: bool,
     /// Whether it starts at boot.
     pub enabled: bool,
+    /// Whether systemd has read its unit, which may be gone since.
+    pub loaded: bool,
 }
 
 /// Why a host's answer cannot be used.
@@ -138,12 +140,6 @@ pub fn script(query: &Query) -> String {
             words(&query.digests)
         ),
     );
-    for path in &query.certificates {
-        section(
-            &format!("certificate {path}"),
-            &format!("cat {} 2>/dev/null", quote(path)),
-        );
-    }
     let units: BTreeSet<String> = query
         .services
         .iter()
@@ -152,7 +148,7 @@ pub fn script(query: &Query) -> String {
     section(
         "services",
         &format!(
-            "systemctl show -p Id -p ActiveState -p UnitFileState {}",
+            "systemctl show -p Id -p LoadState -p ActiveState -p UnitFileState {}",
             words(&units)
         ),
     );
@@ -172,8 +168,14 @@ pub fn script(query: &Query) -> String {
             &format!("ls {docker}/{DOCKER_IMAGES} 2>/dev/null"),
         );
     }
-    section("programs", &format!("cat {PROGRAMS} 2>/dev/null"));
-    section("manifest", &format!("cat {MANIFEST} 2>/dev/null; echo"));
+    // One process reads them all, and writes a line with its name before each.
+    section(
+        "texts",
+        &format!(
+            "tail -v -n +1 -- {PROGRAMS} {MANIFEST} {} 2>/dev/null; echo",
+            words(&query.certificates)
+        ),
+    );
     script.push_str("echo '== end'\n");
     script
 }
@@ -202,18 +204,16 @@ pub fn read(answer: &str) -> Result<Facts, FactsError> {
     facts.services = services(&take("services"));
     facts.packages = take("packages").lines().filter_map(package_line).collect();
     facts.images = take("images").lines().map(str::to_owned).collect();
-    facts.programs = take("programs").lines().filter_map(program_line).collect();
-    let manifest = take("manifest");
+    let mut texts = texts(&take("texts"));
+    let programs = texts.remove(PROGRAMS).unwrap_or_default();
+    facts.programs = programs.lines().filter_map(program_line).collect();
+    let manifest = texts.remove(MANIFEST).unwrap_or_default();
     if !manifest.trim().is_empty() {
         facts.manifest = serde_json::from_str(&manifest).map_err(|error| FactsError::Manifest {
             reason: error.to_string(),
         })?;
     }
-    facts.certificates = sections
-        .into_iter()
-        .filter_map(|(name, text)| Some((name.strip_prefix("certificate ")?.to_owned(), text)))
-        .filter(|(_, text)| !text.is_empty())
-        .collect();
+    facts.certificates = texts;
     Ok(facts)
 }
 
@@ -236,6 +236,24 @@ fn sections(answer: &str) -> Result<BTreeMap<String, String>, FactsError> {
             bytes: answer.len(),
         })
     }
+}
+
+/// Files one after the other, a line `==> PATH <==` before each and an empty one between two.
+fn texts(answer: &str) -> BTreeMap<String, String> {
+    let mut texts: BTreeMap<String, String> = BTreeMap::new();
+    let mut path = None;
+    for line in answer.lines() {
+        let head = line.strip_prefix("==> /");
+        if let Some(next) = head.and_then(|line| line.strip_suffix(" <==")) {
+            path = Some(format!("/{next}"));
+        } else if let Some(path) = &path {
+            let text = texts.entry(path.clone()).or_default();
+            text.push_str(line);
+            text.push('\n');
+        }
+    }
+    texts.retain(|_, text| !text.trim().is_empty());
+    texts
 }
 
 /// `640 root consul regular file|962 1234 1700000000.123456789|/etc/x` or `…|/a -> /b`.
@@ -298,6 +316,7 @@ fn services(text: &str) -> BTreeMap<String, ServiceFact> {
         let fact = ServiceFact {
             active: value("ActiveState=") == "active",
             enabled: value("UnitFileState=") == "enabled",
+            loaded: value("LoadState=") != "not-found",
         };
         (value("Id=").trim_end_matches(".service").to_owned(), fact)
     };
@@ -338,10 +357,12 @@ mod tests {
         640 root consul regular file|962 77 1700000000.000000001|/etc/consul.d/consul.hcl\n\
         777 root root symbolic link|31 78 1.5|/usr/local/bin/consul -> /opt/atoll/consul/1.22.3/consul\n\
         750 root consul directory|4096 79 1.0|/etc/consul.d\n\
-        == digests\nabcd  /etc/consul.d/consul.hcl\n== certificate /etc/c.pem\n-----BEGIN\n== services\n\
-        Id=consul.service\nActiveState=active\nUnitFileState=enabled\n\nId=nomad.service\nActiveState=failed\nUnitFileState=\n\
-        == packages\nii docker.io 20.10.24\nrc old 1\n== images\nabc\n== programs\nfeed 1 2 3.4 /opt/atoll/consul/1.22.3/consul\n\
-        == manifest\n\n== end\n";
+        == digests\nabcd  /etc/consul.d/consul.hcl\n== services\n\
+        Id=consul.service\nLoadState=loaded\nActiveState=active\nUnitFileState=enabled\n\nId=nomad.service\nLoadState=not-found\nActiveState=inactive\nUnitFileState=\n\
+        == packages\nii docker.io 20.10.24\nrc old 1\n== images\nabc\n\
+        == texts\n==> /var/lib/atoll/programs <==\nfeed 1 2 3.4 /opt/atoll/consul/1.22.3/consul\n\n\
+        ==> /var/lib/atoll/manifest.json <==\n{\"format\": 1, \"run\": \"r\", \"files\": {}, \"images\": {}}\n\
+        ==> /etc/c.pem <==\n-----BEGIN\n\n==> /etc/empty.pem <==\n\n== end\n";
 
     #[test]
     fn an_answer_becomes_facts() {
@@ -362,12 +383,18 @@ mod tests {
             Some("/opt/atoll/consul/1.22.3/consul")
         );
         assert_eq!(facts.digests["/etc/consul.d/consul.hcl"], "abcd");
-        assert_eq!(facts.certificates["/etc/c.pem"], "-----BEGIN\n");
+        let certificates: Vec<_> = facts.certificates.iter().collect();
+        assert!(
+            matches!(certificates[..], [(path, text)] if path == "/etc/c.pem" && text.trim_end() == "-----BEGIN"),
+            "{certificates:?}"
+        );
+        assert_eq!(facts.manifest.run, "r");
         assert_eq!(
             facts.services["consul"],
             ServiceFact {
                 active: true,
-                enabled: true
+                enabled: true,
+                loaded: true
             }
         );
         assert_eq!(facts.services["nomad"], ServiceFact::default());

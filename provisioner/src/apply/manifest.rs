@@ -5,6 +5,12 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::apply::changes::{Change, What};
+use crate::apply::script::text;
+use crate::apply::wanted::Wanted;
+use crate::artifacts::digest_of;
+use crate::plan::Wave;
+
 /// What runs have put in place, so that later ones know what is theirs.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Manifest {
@@ -42,6 +48,44 @@ pub struct ImageRecord {
     pub digest: String,
     /// Image ID, without `sha256:`.
     pub id: String,
+}
+
+/// What a host will say of itself once a wave is kept.
+pub fn manifest_after(
+    before: &Manifest,
+    run: &str,
+    wave: Wave,
+    changes: &[Change],
+    wanted: &Wanted,
+    images: &BTreeMap<String, String>,
+) -> Manifest {
+    let mut manifest = before.clone();
+    manifest.format = 1;
+    run.clone_into(&mut manifest.run);
+    for file in wanted.files.iter().filter(|file| file.wave == wave) {
+        if let Some(text) = text(file) {
+            manifest
+                .files
+                .insert(file.path.clone(), digest_of(text.as_bytes()));
+        }
+    }
+    for change in changes.iter().filter(|change| change.wave == wave) {
+        if let What::RemoveFile(path) = &change.what {
+            manifest.files.remove(path);
+        }
+    }
+    if wave == Wave::Base {
+        for image in &wanted.images {
+            if let Some(id) = images.get(&image.reference) {
+                let record = ImageRecord {
+                    digest: image.artifact.digest.clone(),
+                    id: id.clone(),
+                };
+                manifest.images.insert(image.reference.clone(), record);
+            }
+        }
+    }
+    manifest
 }
 
 #[cfg(test)]

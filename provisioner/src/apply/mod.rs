@@ -31,9 +31,9 @@ pub use facts::{
     script as facts_script,
 };
 pub use health::operator_identity;
-pub use manifest::{ImageRecord, Manifest};
+pub use manifest::{ImageRecord, Manifest, manifest_after};
 pub use run::{Applied, apply};
-pub use script::{Batch, batch, manifest_after, needs_introduction};
+pub use script::{Batch, Late, batch};
 pub use services::{Services, services_digest};
 pub use survey::{Desired, Member, Reach, SurveyError, survey};
 pub use wanted::{

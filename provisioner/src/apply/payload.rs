@@ -1,10 +1,11 @@
 //! What is uploaded for a wave: one tar stream, read from the artifact folder as it goes.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use crate::apply::script::Batch;
+use crate::apply::script::{Batch, Late};
 use crate::artifacts::{self, ArtifactError};
 
 /// A tar stream which is never held in memory as a whole.
@@ -24,9 +25,7 @@ enum Part {
 pub(super) fn payload(batch: &Batch, folder: Option<&Path>) -> Result<Payload, ArtifactError> {
     let mut parts = Vec::new();
     parts.push(Part::Bytes(member("run", batch.script.as_bytes())));
-    for (path, text) in &batch.texts {
-        parts.push(Part::Bytes(member(path, text.as_bytes())));
-    }
+    parts.extend(texts(&batch.texts));
     for artifact in &batch.artifacts {
         let folder = folder.ok_or_else(|| ArtifactError::NoFolder {
             wanted: artifact.path.clone(),
@@ -45,13 +44,29 @@ pub(super) fn payload(batch: &Batch, folder: Option<&Path>) -> Result<Payload, A
         parts.push(Part::File(path, length));
         parts.push(Part::Bytes(vec![0; padding(length)]));
     }
-    parts.push(Part::Bytes(vec![0; 1024]));
-    let total = parts.iter().map(Part::length).sum();
-    Ok(Payload {
-        parts: parts.into_iter(),
-        current: Box::new(io::empty()),
-        total,
-    })
+    Ok(Payload::new(parts))
+}
+
+/// Builds what a wave is given with the word to go.
+pub(super) fn late(late: &Late) -> Payload {
+    Payload::new(texts(&late.texts).collect())
+}
+
+fn texts(texts: &BTreeMap<String, String>) -> impl Iterator<Item = Part> {
+    let texts = texts.iter();
+    texts.map(|(path, text)| Part::Bytes(member(path, text.as_bytes())))
+}
+
+impl Payload {
+    fn new(mut parts: Vec<Part>) -> Self {
+        parts.push(Part::Bytes(vec![0; 1024]));
+        let total = parts.iter().map(Part::length).sum();
+        Self {
+            parts: parts.into_iter(),
+            current: Box::new(io::empty()),
+            total,
+        }
+    }
 }
 
 impl Part {

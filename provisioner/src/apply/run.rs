@@ -1,5 +1,7 @@
 //! A whole run: wave after wave, and what is set through the APIs in between.
 
+mod work;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,16 +9,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use federation::names::NodeName;
 use jiff::Timestamp;
 
-use crate::apply::changes::What;
-use crate::apply::health::{Health, operator_identity};
+use crate::apply::health::operator_identity;
 use crate::apply::manifest::Manifest;
-use crate::apply::script::{Batch, batch, manifest_after, needs_introduction};
+use crate::apply::run::work::Works;
+use crate::apply::script::{Batch, Late};
 use crate::apply::services::{Services, ServicesError, services_digest};
 use crate::apply::survey::{Desired, Member};
 use crate::apply::turns::turns;
-use crate::apply::wanted::Wish;
-use crate::apply::wave::{WaveError, run_wave};
-use crate::artifacts;
+use crate::apply::wave::Staged;
 use crate::host::{Identity, Session};
 use crate::plan::{HostPlan, Plan, Service, Wave};
 use crate::progress::{Event, Listener, Outcome};
@@ -64,14 +64,12 @@ pub fn apply(
         name: run,
         identity,
         listener,
+        staged: BTreeMap::new(),
         applied: Applied::default(),
     };
     run.all(stop);
     run.applied
 }
-
-/// What is done on each host of a wave, and what the host says of itself afterwards.
-type Batches = BTreeMap<NodeName, (Batch, Manifest)>;
 
 struct Run<'a, 'b> {
     desired: &'b Desired<'a>,
@@ -81,6 +79,8 @@ struct Run<'a, 'b> {
     name: &'b str,
     identity: Identity,
     listener: &'b dyn Listener,
+    /// What hosts were sent before its turn: the wave that it belongs to.
+    staged: BTreeMap<NodeName, (Wave, Staged)>,
     applied: Applied,
 }
 
@@ -117,33 +117,33 @@ impl Run<'_, '_> {
     /// Runs one wave on all members; says whether a server failed. After such a failure
     /// no other server is touched.
     fn wave(&mut self, wave: Wave) -> bool {
-        let batches = match self.batches(wave) {
-            Ok(batches) => batches,
+        let works = match self.works(wave) {
+            Ok(works) => works,
             Err(error) => {
                 self.applied.failed.insert("federation".to_owned(), error);
                 return true;
             }
         };
-        if batches.is_empty() {
+        if works.is_empty() {
             return false;
         }
         self.listener.tell(Event::WaveStarted {
             wave,
-            nodes: batches.keys().cloned().collect(),
+            nodes: works.keys().cloned().collect(),
         });
-        self.turns(wave, batches)
+        self.turns(wave, works)
             .into_iter()
-            .any(|turn| self.turn(wave, &turn))
+            .any(|turn| self.turn(wave, turn))
     }
 
     /// Splits a wave into what may happen at once.
-    fn turns(&self, wave: Wave, batches: Batches) -> Vec<Batches> {
+    fn turns(&self, wave: Wave, works: Works) -> Vec<Works> {
         let service = match wave {
             Wave::ConsulServers => Service::Consul,
             Wave::NomadServers => Service::Nomad,
-            _ => return vec![batches],
+            _ => return vec![works],
         };
-        turns(batches, |node| {
+        turns(works, |node| {
             let services = self.members.get(node).map(|member| &member.facts.services);
             services
                 .and_then(|services| services.get(service.name()))
@@ -152,18 +152,20 @@ impl Run<'_, '_> {
     }
 
     /// Runs what may happen at once; says whether a server failed.
-    fn turn(&mut self, wave: Wave, batches: &Batches) -> bool {
-        let outcomes = self.run_batches(wave, batches);
+    fn turn(&mut self, wave: Wave, works: Works) -> bool {
         let mut lost_server = false;
-        for (node, outcome) in outcomes {
-            match outcome {
-                Ok(manifest) => {
+        for done in self.run_works(works) {
+            let node = done.node;
+            match done.result {
+                Ok(()) => {
                     let made = self
                         .members
                         .get(&node)
                         .map_or(0, |member| made(member, wave));
                     self.applied.changes += made;
-                    self.manifests.insert(node, manifest);
+                    self.manifests.insert(node.clone(), done.manifest);
+                    self.staged
+                        .extend(done.next.map(|next| (node.clone(), next)));
                 }
                 Err(error) => {
                     let why = format!("{wave}: {error}");
@@ -179,161 +181,6 @@ impl Run<'_, '_> {
             }
         }
         lost_server
-    }
-
-    fn run_batches(
-        &self,
-        wave: Wave,
-        batches: &Batches,
-    ) -> Vec<(NodeName, Result<Manifest, WaveError>)> {
-        std::thread::scope(|scope| {
-            let mut threads = Vec::new();
-            for (node, (batch, manifest)) in batches {
-                let Some(member) = self.members.get(node) else {
-                    continue;
-                };
-                let health = self.health(wave, member.plan);
-                let work = move || {
-                    run_wave(
-                        &member.session,
-                        node,
-                        batch,
-                        self.artifacts,
-                        &health,
-                        self.listener,
-                    )
-                };
-                threads.push((node.clone(), manifest.clone(), scope.spawn(work)));
-            }
-            threads
-                .into_iter()
-                .filter_map(|(node, manifest, thread)| {
-                    Some((node, thread.join().ok()?.map(|()| manifest)))
-                })
-                .collect()
-        })
-    }
-
-    fn batches(&self, wave: Wave) -> Result<Batches, String> {
-        let mut batches = BTreeMap::new();
-        for (node, member) in &self.members {
-            let before = self.manifests.get(node).cloned().unwrap_or_default();
-            let images = self.image_ids(member, wave)?;
-            let tokens = self
-                .tokens(member, wave)
-                .map_err(|error| error.to_string())?;
-            let mut manifest = manifest_after(
-                &before,
-                self.name,
-                wave,
-                &member.changes,
-                &member.wanted,
-                &images,
-            );
-            for (path, token) in &tokens {
-                manifest
-                    .files
-                    .insert(path.clone(), artifacts::digest_of(token.as_bytes()));
-            }
-            if let Some(mut batch) =
-                batch(self.name, wave, &member.changes, &member.wanted, &manifest)
-            {
-                if wave == Wave::NomadClients && needs_introduction(&member.wanted, &member.facts) {
-                    let token = self.introduction(node).map_err(|error| error.to_string())?;
-                    batch.introduce(member.wanted.storage, &token);
-                }
-                for (path, token) in &tokens {
-                    batch.fill(path, token);
-                }
-                batches.insert(node.clone(), (batch, manifest));
-            }
-        }
-        Ok(batches)
-    }
-
-    /// The IDs of the images that a member is to load.
-    fn image_ids(&self, member: &Member, wave: Wave) -> Result<BTreeMap<String, String>, String> {
-        let loads = |reference: &str| {
-            member
-                .changes
-                .iter()
-                .any(|change| change.what == What::LoadImage(reference.to_owned()))
-        };
-        let mut ids = BTreeMap::new();
-        for image in member
-            .wanted
-            .images
-            .iter()
-            .filter(|image| wave == Wave::Base && loads(&image.reference))
-        {
-            let folder = self
-                .artifacts
-                .ok_or("no artifact folder was given (--artifacts)")?;
-            let path = folder.join(&image.artifact.path);
-            ids.insert(
-                image.reference.clone(),
-                artifacts::image_id(&path).map_err(|error| error.to_string())?,
-            );
-        }
-        Ok(ids)
-    }
-
-    /// The tokens that Nomad must make for a member in this wave, by the path of their file.
-    fn tokens(
-        &self,
-        member: &Member,
-        wave: Wave,
-    ) -> Result<BTreeMap<String, String>, ServicesError> {
-        let mut tokens = BTreeMap::new();
-        for file in member.wanted.files.iter().filter(|file| file.wave == wave) {
-            if let Wish::NomadToken { policy, .. } = &file.wish {
-                let session = self.server(|host| host.agents.nomad_server)?;
-                let node = member.plan.node.as_str();
-                let token = self.api().nomad_token(session, node, policy)?;
-                tokens.insert(file.path.clone(), token);
-            }
-        }
-        Ok(tokens)
-    }
-
-    fn introduction(&self, node: &NodeName) -> Result<String, ServicesError> {
-        let session = self.server(|host| host.agents.nomad_server)?;
-        self.listener.tell(Event::Step {
-            node: node.clone(),
-            doing: "asking Nomad for an introduction".to_owned(),
-        });
-        self.api().introduction(session, node.as_str())
-    }
-
-    fn health(&self, wave: Wave, host: &HostPlan) -> Health {
-        let plan = self.desired.plan;
-        let consul_servers = plan
-            .hosts
-            .values()
-            .filter(|other| other.agents.consul_server && other.datacenter == host.datacenter);
-        let nomad_servers = plan
-            .hosts
-            .values()
-            .filter(|other| other.agents.nomad_server);
-        let version = host
-            .programs
-            .iter()
-            .find(|program| program.product == "consul");
-        Health {
-            wave,
-            servers: if wave == Wave::ConsulServers {
-                consul_servers.count()
-            } else {
-                nomad_servers.count()
-            },
-            consul_version: version
-                .map(|program| program.version.to_string())
-                .unwrap_or_default(),
-            identity: self.identity.clone(),
-            consul_token: None,
-            nomad_token: None,
-        }
-        .with_tokens(self.desired.store)
     }
 
     fn api(&self) -> Services<'_> {
@@ -396,20 +243,16 @@ impl Run<'_, '_> {
         }
         manifest.services = Some(digest.to_owned());
         manifest.services_due = due.map(|due| due.to_string());
-        let batch = Batch::note(self.name, &manifest);
         let member = self.members.get(keeper).ok_or(ServicesError::NoServer)?;
         let health = self.health(Wave::Services, member.plan);
-        run_wave(
-            &member.session,
-            keeper,
-            &batch,
-            None,
-            &health,
-            self.listener,
-        )
-        .map_err(|error| ServicesError::Note {
-            reason: error.to_string(),
-        })?;
+        let place = self.place(member);
+        let late = Late::new(&manifest);
+        place
+            .stage(&Batch::note(self.name))
+            .and_then(|staged| place.run(staged, &late, &health, &mut || ()))
+            .map_err(|error| ServicesError::Note {
+                reason: error.to_string(),
+            })?;
         self.applied.changes += 1;
         self.manifests.insert(keeper.clone(), manifest);
         Ok(())

@@ -1,7 +1,9 @@
-# What follows is plain POSIX sh. Nothing is changed before everything has been
-# staged and validated; each change writes down how it is undone; the script
-# then waits for a line on its standard input. `keep` makes the changes last,
-# anything else, the end of the input or ten minutes of silence puts all back.
+# What follows is plain POSIX sh. What nothing reads yet is staged and validated;
+# then the script waits for a line on its standard input, `go` with a number of
+# bytes, and for the bytes: an archive of what is made only now. Each change from
+# there on writes down how it is undone, and the script waits for a second line.
+# `keep` makes the changes last; anything else, the end of the input or ten
+# minutes of silence puts all back.
 
 LC_ALL=C; export LC_ALL
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin; export PATH
@@ -33,44 +35,92 @@ fail() {
 }
 
 # Two runs at once would undo each other, and this script may outlive its operator.
-lock() {
-    exec 9>"$home/lock"
-    if ! flock -n 9; then
-        tell "failed another run holds $home/lock: $(cat "$home/lock.holder" 2>/dev/null); wait for its end, or for ten minutes after its operator vanished"
-        rm -rf "$stage"
-        tell "undone"
-        exit 75
-    fi
-    printf 'run %s since %s\n' "$run" "$(date -u +%FT%TZ)" >"$home/lock.holder"
-    for old in "$home"/stage/*; do
-        [ "$old" = "$stage" ] || rm -rf "$old"
-    done
+# A wave is staged while the one before it still waits for health: `go` waits for its end.
+begin() {
     : >"$undo"
+    exec 9>>"$home/lock"
+    if flock -n 9; then
+        locked=yes
+        printf 'run %s\n' "$run" >"$home/lock.holder"
+        for old in "$home"/stage/*; do
+            case $old in "$home/stage/$run-"*) ;; *) rm -rf "$old" ;; esac
+        done
+        return
+    fi
+    locked='' holder=
+    read -r holder <"$home/lock.holder"
+    [ "$holder" = "run $run" ] && return
+    tell "failed another run holds $home/lock (${holder:-it does not say which}); wait for its end, or for ten minutes after its operator vanished"
+    rm -rf "$stage"
+    tell "undone"
+    exit 75
 }
 
-account() { # name home
-    id -u "$1" >/dev/null 2>&1 && return
-    tell "step creating account $1"
-    useradd --system --user-group --no-create-home --home-dir "$2" --shell /usr/sbin/nologin "$1" \
-        || fail "cannot create account $1"
+# A lost operator gives no end of input when the network just falls silent.
+watch() { # seconds
+    main=$$
+    (
+        left=$1
+        while [ "$left" -gt 0 ] && kill -0 "$main" 2>/dev/null; do
+            sleep 1
+            left=$((left - 1))
+        done
+        kill -USR1 "$main" 2>/dev/null
+    ) 9>&- </dev/null >/dev/null &
+    watchdog=$!
+    trap 'tell "failed nobody answered"; put_back; exit 1' USR1
 }
 
-directory() { # path mode owner group
-    [ -d "$1" ] || { mkdir -p "$1" || fail "cannot create directory $1"; }
-    chown "$3:$4" "$1" && chmod "$2" "$1" || fail "cannot set owner and mode of $1"
+# A wave that waits for its turn waits for others: ten minutes would not do.
+go() {
+    watch 3600
+    word='' bytes=0
+    read -r word bytes
+    kill "$watchdog" 2>/dev/null
+    [ "$word" = go ] || fail "the operator's side says no (${word:-connection lost})"
+    head -c "$bytes" | tar --no-same-owner -xf - -C "$stage" || fail "cannot stage what was made for this wave"
+    [ "$locked" ] || flock -w 60 9 || fail "the wave before this one does not end"
 }
 
-# A file is written beside its place first; `place` then makes all of them safe
-# on disk at once and renames each over what was there: a reader sees the old
-# one or the new one, never half of one.
-file() { # path mode owner group
-    printf 'rm -f "%s.atoll-new"\n' "$1" >>"$undo"
-    install -m "$2" -o "$3" -g "$4" "$stage/files$1" "$1.atoll-new" || fail "cannot write $1"
-    printf '%s\n' "$1" >>"$stage/written"
+accounts() { # name home ...
+    tell "step creating accounts"
+    printf 'u %s - "" %s /usr/sbin/nologin\n' "$@" | systemd-sysusers - || fail "cannot create the accounts"
+}
+
+directories() { # mode owner group path...
+    mode=$1 owner=$2 group=$3
+    shift 3
+    install -d -m "$mode" -o "$owner" -g "$group" "$@" || fail "cannot create directories, or set their owner and mode: $*"
+}
+
+# Files are written beside their places first, and made safe on disk together; `place`
+# then renames each over what was there: a reader sees the old one or the new one, never
+# half of one.
+files() { # mode owner group path...
+    mode=$1 owner=$2:$3
+    shift 3
+    for path do
+        printf '.%s\n' "$path" >>"$stage/beside"
+        printf 'rm -f "%s.atoll-new"\n' "$path" >>"$undo"
+        set -- "$@" "$stage/files$path"
+        shift
+    done
+    chown "$owner" "$@" && chmod "$mode" "$@" || fail "cannot set owner and mode of what was sent: $*"
+}
+
+beside() {
+    tar -C "$stage/files" --verbatim-files-from --transform 's/$/.atoll-new/' -cf - -T "$stage/beside" | tar -C / -xpmf - \
+        || fail "cannot write new files beside their places"
+    set --
+    while read -r path; do
+        printf '%s\n' "${path#.}" >>"$stage/written"
+        set -- "$@" "${path#.}.atoll-new"
+    done <"$stage/beside"
+    : >"$stage/beside"
+    sync "$@" || fail "cannot make the new files safe on disk"
 }
 
 place() {
-    sed 's/$/.atoll-new/' "$stage/written" | xargs -d '\n' sync || fail "cannot make the new files safe on disk"
     while read -r path; do
         if [ -e "$path" ]; then
             mkdir -p "$stage/old${path%/*}" && cp -p "$path" "$stage/old$path" || fail "cannot keep the old $path"
@@ -80,7 +130,6 @@ place() {
         fi
         mv -f "$path.atoll-new" "$path" || fail "cannot write $path"
     done <"$stage/written"
-    rm -f "$stage/written"
 }
 
 access() { # path mode owner group
@@ -171,21 +220,23 @@ serve() { # verb unit
     systemctl "$1" "$2" || { journalctl -u "$2" -n 15 --no-pager -o cat; fail "cannot $1 $2"; }
 }
 
-# A reload takes longer than all else here, and a unit that is loaded for the first
-# time needs none: systemd itself knows which does.
+# A reload takes longer than all else here, and systemd itself knows which units need it.
 reload_units() { # unit...
     case $(systemctl show --property NeedDaemonReload --value "$@") in
         *yes*) systemctl daemon-reload || fail "cannot reload systemd" ;;
     esac
 }
 
-# `start` loads what a reload would.
-enable() { # unit
-    systemctl is-enabled --quiet "$1" && return
-    systemctl enable --quiet --no-reload "$1" || fail "cannot enable $1"
-    # What systemd remembers of a unit that was loaded before may be older than that.
-    [ "$(systemctl show --property UnitFileState --value "$1")" = enabled ] || systemctl daemon-reload
-    printf 'systemctl disable --quiet "%s"\n' "$1" >>"$undo"
+enable() { # unit...
+    systemctl enable --quiet --no-reload "$@" || fail "cannot enable $*"
+    printf 'systemctl disable --quiet %s\n' "$*" >>"$undo"
+}
+
+# What systemd remembers of a unit that was loaded before may be older than `enable`.
+enabled() { # unit...
+    case $(systemctl show --property UnitFileState --value "$@") in
+        *disabled*) systemctl daemon-reload || fail "cannot reload systemd" ;;
+    esac
 }
 
 start() { # unit
@@ -204,18 +255,7 @@ will_reload() { # unit
 }
 
 confirm() {
-    main=$$
-    # A lost operator gives no end of input when the network just falls silent.
-    (
-        left=600
-        while [ "$left" -gt 0 ] && kill -0 "$main" 2>/dev/null; do
-            sleep 1
-            left=$((left - 1))
-        done
-        kill -USR1 "$main" 2>/dev/null
-    ) 9>&- </dev/null >/dev/null &
-    watchdog=$!
-    trap 'tell "failed nobody answered"; put_back; exit 1' USR1
+    watch 600
     tell "waiting"
     answer=
     read -r answer
@@ -224,10 +264,9 @@ confirm() {
 }
 
 keep() {
-    [ ! -f "$stage/manifest.json" ] || {
-        chmod 0600 "$stage/manifest.json" && sync "$stage/manifest.json" && mv -f "$stage/manifest.json" "$home/manifest.json" \
-            || fail "cannot write $home/manifest.json"
-    }
+    sync "$stage/manifest.json" && mv -f "$stage/manifest.json" "$home/manifest.json" || fail "cannot write $home/manifest.json"
     rm -rf "$stage"
+    # The next wave of this run may be waiting for it.
+    exec 9>&-
     tell "kept"
 }

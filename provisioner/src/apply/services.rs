@@ -218,35 +218,36 @@ impl Services<'_> {
         Ok(())
     }
 
-    /// A new token for a node. One that it had before is withdrawn.
+    /// A new token for each node and policy, in their order. One that a node had before is withdrawn.
     ///
     /// # Errors
     /// When Nomad refuses.
-    pub fn nomad_token(
+    pub fn nomad_tokens<'n>(
         &self,
         session: &Session,
-        node: &str,
-        policy: &str,
-    ) -> Result<String, ServicesError> {
+        wanted: impl Iterator<Item = (&'n str, &'static str)>,
+    ) -> Result<Vec<String>, ServicesError> {
+        let token = self.secret(&Secret::NomadManagementToken)?;
         let nomad = session
-            .nomad(
-                self.identity,
-                Some(self.secret(&Secret::NomadManagementToken)?),
-            )
+            .nomad(self.identity, Some(token))
             .map_err(doing("speak with Nomad"))?;
-        let name = format!("{policy} {node}");
-        let tokens = nomad
+        let there = nomad
             .ask(&nomad::tokens())
             .map_err(doing("list Nomad's tokens"))?;
-        for old in tokens.iter().filter(|token| token.name == name) {
-            nomad
-                .ask(&nomad::delete_token(&old.accessor_id))
-                .map_err(doing(format!("withdraw Nomad's old token `{name}`")))?;
+        let mut made = Vec::new();
+        for (node, policy) in wanted {
+            let name = format!("{policy} {node}");
+            for old in there.iter().filter(|token| token.name == name) {
+                nomad
+                    .ask(&nomad::delete_token(&old.accessor_id))
+                    .map_err(doing(format!("withdraw Nomad's old token `{name}`")))?;
+            }
+            let token = nomad
+                .ask(&nomad::create_token(&name, policy))
+                .map_err(doing(format!("make Nomad's token `{name}`")))?;
+            made.push(token.secret_id);
         }
-        let token = nomad
-            .ask(&nomad::create_token(&name, policy))
-            .map_err(doing(format!("make Nomad's token `{name}`")))?;
-        Ok(token.secret_id)
+        Ok(made)
     }
 
     /// A token with which a node may introduce itself to Nomad, for ten minutes.

@@ -139,11 +139,15 @@ fn member<'a>(
         node: host.node.clone(),
         doing: "comparing".to_owned(),
     });
-    let claim = claim_for
-        .map(|run| claim(&session, run))
-        .transpose()
-        .map_err(|error| no_root(error, host))?;
-    let facts = ask(&session, host, &script(&query(host, files, desired.deep)))?;
+    let question = script(&query(host, files, desired.deep));
+    let (claim, facts) = match claim_for {
+        Some(run) => {
+            let (claim, answer) =
+                claim(&session, run, &question).map_err(|error| no_root(error, host))?;
+            (Some(claim), read(&answer)?)
+        }
+        None => (None, ask(&session, host, &question)?),
+    };
     let wanted = wanted(
         host,
         files,

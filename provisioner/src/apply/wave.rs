@@ -1,7 +1,8 @@
 //! One wave on one host: upload, run, wait for health, keep or put back.
 //!
 //! One command does it all: it unpacks as many bytes of its input as the upload
-//! has, becomes the script, and reads from the same input what it is told.
+//! has, becomes the script, and reads from the same input what it is told. A host
+//! gets its next wave while it still waits for the health of the one before.
 
 use std::path::Path;
 use std::time::Duration;
@@ -9,8 +10,8 @@ use std::time::Duration;
 use federation::names::NodeName;
 
 use crate::apply::health::{Health, HealthError};
-use crate::apply::payload::payload;
-use crate::apply::script::Batch;
+use crate::apply::payload::{self, Payload, payload};
+use crate::apply::script::{Batch, Late};
 use crate::artifacts::ArtifactError;
 use crate::host::{Command, HostError, Session};
 use crate::progress::{Event, Listener};
@@ -53,47 +54,104 @@ fn told(undone: bool) -> &'static str {
     }
 }
 
-/// Runs one wave on one host to its end.
-pub(super) fn run_wave(
-    session: &Session,
-    node: &NodeName,
-    batch: &Batch,
-    artifacts: Option<&Path>,
-    health: &Health,
-    listener: &dyn Listener,
-) -> Result<(), WaveError> {
-    let step = |doing: &str| {
-        listener.tell(Event::Step {
-            node: node.clone(),
-            doing: doing.to_owned(),
-        });
-    };
-    let mut script = upload(session, node, batch, artifacts, listener)?;
-    let mut said: Vec<String> = Vec::new();
-    while let Some(line) = script.line(STEP)? {
-        match line
-            .strip_prefix('@')
-            .map(|told| told.split_once(' ').unwrap_or((told, "")))
-        {
-            Some(("step", doing)) => step(doing),
-            Some(("waiting", _)) => {
-                step("waiting for health");
-                if let Err(error) = health.wait(session, node) {
-                    script.answer("back")?;
-                    let output = script.finish("putting back", STEP)?;
-                    let undone = output.stdout.lines().any(|line| line == "@undone");
-                    return Err(WaveError::Unhealthy { error, undone });
+/// Where a wave runs, and who is told of it.
+#[derive(Clone, Copy)]
+pub(super) struct Place<'a> {
+    pub(super) session: &'a Session,
+    pub(super) node: &'a NodeName,
+    pub(super) artifacts: Option<&'a Path>,
+    pub(super) listener: &'a dyn Listener,
+}
+
+/// A wave that a host was sent. It stages and validates by itself, and then waits for its turn;
+/// dropped before that, it leaves nothing behind.
+pub(super) struct Staged {
+    script: Command,
+}
+
+impl Place<'_> {
+    /// Sends the upload of a wave, and starts the script that goes on from there.
+    pub(super) fn stage(&self, batch: &Batch) -> Result<Staged, WaveError> {
+        let payload = payload(batch, self.artifacts)?;
+        let mut script = self.session.start(&entry(&batch.stage, payload.total))?;
+        self.send(&mut script, payload)?;
+        Ok(Staged { script })
+    }
+
+    /// Brings a wave to its end. `meanwhile` is done once, when all files are in place and services
+    /// begin to start.
+    pub(super) fn run(
+        &self,
+        staged: Staged,
+        late: &Late,
+        health: &Health,
+        meanwhile: &mut dyn FnMut(),
+    ) -> Result<(), WaveError> {
+        let mut script = staged.script;
+        self.go(&mut script, late)?;
+        let mut said: Vec<String> = Vec::new();
+        while let Some(line) = script.line(STEP)? {
+            match line
+                .strip_prefix('@')
+                .map(|told| told.split_once(' ').unwrap_or((told, "")))
+            {
+                Some(("step", doing)) => self.step(doing),
+                Some(("placed", _)) => meanwhile(),
+                Some(("waiting", _)) => {
+                    self.step("waiting for health");
+                    if let Err(error) = health.wait(self.session, self.node) {
+                        script.answer("back")?;
+                        let output = script.finish("putting back", STEP)?;
+                        let undone = output.stdout.lines().any(|line| line == "@undone");
+                        return Err(WaveError::Unhealthy { error, undone });
+                    }
+                    self.step("keeping");
+                    script.answer("keep")?;
                 }
-                step("keeping");
-                script.answer("keep")?;
+                Some(("kept", _)) => return Ok(()),
+                Some(("failed", why)) => said.push(why.to_owned()),
+                Some(("undone", _)) => return Err(failure(said, true)),
+                _ => said.push(line),
             }
-            Some(("kept", _)) => return Ok(()),
-            Some(("failed", why)) => said.push(why.to_owned()),
-            Some(("undone", _)) => return Err(failure(said, true)),
-            _ => said.push(line),
+        }
+        Err(failure(said, false))
+    }
+
+    fn go(&self, script: &mut Command, late: &Late) -> Result<(), WaveError> {
+        let late = payload::late(late);
+        match script.answer(&format!("go {}", late.total)) {
+            Ok(()) => self.send(script, late),
+            // Why nobody reads any more is in what was said.
+            Err(HostError::Broken { .. }) => Ok(()),
+            Err(error) => Err(error.into()),
         }
     }
-    Err(failure(said, false))
+
+    fn send(&self, script: &mut Command, mut payload: Payload) -> Result<(), WaveError> {
+        let total = payload.total;
+        let mut bytes = 0;
+        let mut sent = |length: usize| {
+            bytes += length as u64;
+            if total > 4_000_000 {
+                self.listener.tell(Event::Sent {
+                    node: self.node.clone(),
+                    bytes,
+                    total,
+                });
+            }
+        };
+        match script.feed(&mut payload, &mut sent) {
+            Ok(()) | Err(HostError::Broken { .. }) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn step(&self, doing: &str) {
+        self.listener.tell(Event::Step {
+            node: self.node.clone(),
+            doing: doing.to_owned(),
+        });
+    }
 }
 
 /// The last things a script said, the reason first.
@@ -108,35 +166,6 @@ fn failure(mut said: Vec<String>, undone: bool) -> WaveError {
         .collect();
     let reason = told.join("\n      ");
     WaveError::Script { reason, undone }
-}
-
-/// Sends the upload, and gives the script that goes on from there.
-fn upload(
-    session: &Session,
-    node: &NodeName,
-    batch: &Batch,
-    artifacts: Option<&Path>,
-    listener: &dyn Listener,
-) -> Result<Command, WaveError> {
-    let mut payload = payload(batch, artifacts)?;
-    let total = payload.total;
-    let mut bytes = 0;
-    let mut sent = |length: usize| {
-        bytes += length as u64;
-        if total > 4_000_000 {
-            listener.tell(Event::Sent {
-                node: node.clone(),
-                bytes,
-                total,
-            });
-        }
-    };
-    let mut script = session.start(&entry(&batch.stage, total))?;
-    match script.feed(&mut payload, &mut sent) {
-        // Why nobody reads any more is in what was said.
-        Ok(()) | Err(HostError::Broken { .. }) => Ok(script),
-        Err(error) => Err(error.into()),
-    }
 }
 
 /// The command of a wave. `tar` by itself would read its input to the end, and wait there.
@@ -154,7 +183,6 @@ mod tests {
     use std::process::{Command, Stdio};
 
     use super::*;
-    use crate::apply::Manifest;
 
     #[test]
     fn the_stage_is_for_root_alone() {
@@ -163,7 +191,7 @@ mod tests {
         let stage = home.join("stage/run-base");
         let batch = Batch {
             script: format!("#!/bin/sh\nstat -c %a {}\n", stage.display()),
-            ..Batch::note("run", &Manifest::default())
+            ..Batch::note("run")
         };
         let mut upload = payload(&batch, None).unwrap();
         let command = entry(&stage.display().to_string(), upload.total).replace("sudo -n ", "");

@@ -5,9 +5,7 @@ use std::time::{Duration, Instant};
 
 use federation::names::NodeName;
 
-use crate::apply::{
-    Change, Desired, Manifest, Member, SurveyError, batch, diff, services_digest, survey,
-};
+use crate::apply::{Change, Desired, Member, SurveyError, batch, diff, services_digest, survey};
 use crate::cli::Target;
 use crate::command::prepared::{Prepared, again};
 use crate::command::{Ended, Error};
@@ -170,7 +168,7 @@ fn scripts(surveyed: &BTreeMap<NodeName, Result<Member, SurveyError>>) -> Ended 
                 wave,
                 &member.changes,
                 &member.wanted,
-                &Manifest::default(),
+                &member.facts,
             ) {
                 converged = false;
                 show(&format!("# {node}, wave {wave}\n{}\n", batch.script));

@@ -111,7 +111,7 @@ impl Session {
             .tls_config(config.tls_config().clone())
             .http_status_as_error(false)
             .timeout_global(Some(LIMIT))
-            .max_idle_connections(0)
+            .max_idle_connections(1)
             .build();
         let connector = Tunnel {
             session: self.handle(),

@@ -22,7 +22,7 @@ pub struct Storage {
 
 impl Storage {
     /// Without a volume: where the products themselves would put it.
-    const ROOT: Self = Self {
+    pub const ROOT: Self = Self {
         volume: None,
         nomad: "/opt/nomad",
         nomad_client: "/opt/nomad/client",

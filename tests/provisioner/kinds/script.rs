@@ -1,8 +1,8 @@
 //! What a host with a volume is told to do, and in which order.
 
 use provisioner::apply::{
-    Batch, Facts, Manifest, PathFact, Wanted, WantedFile, WantedPackages, What, Wish, batch,
-    changes, needs_introduction,
+    Batch, Facts, PathFact, ServiceFact, Wanted, WantedFile, WantedPackages, What, Wish, batch,
+    changes,
 };
 use provisioner::plan::{Plan, Wave, plan};
 use provisioner::render::{Body, Overrides, render};
@@ -45,13 +45,18 @@ fn wanted(plan: &Plan, node: &str) -> Wanted {
 
 /// What a bare host is told in a wave.
 fn told(wanted: &Wanted, wave: Wave) -> Batch {
-    let changes = changes(wanted, &Facts::default());
-    batch("test", wave, &changes, wanted, &Manifest::default()).unwrap()
+    told_with(wanted, &Facts::default(), wave)
+}
+
+/// What a host of which this is known is told in a wave.
+fn told_with(wanted: &Wanted, facts: &Facts, wave: Wave) -> Batch {
+    let changes = changes(wanted, facts);
+    batch("test", wave, &changes, wanted, facts).unwrap()
 }
 
 /// Where a script calls something; what it may call is written before the first call.
 fn at(batch: &Batch, call: &str) -> usize {
-    let calls = batch.script.lines().skip_while(|line| *line != "lock");
+    let calls = batch.script.lines().skip_while(|line| *line != "begin");
     let found = calls
         .collect::<Vec<_>>()
         .iter()
@@ -65,10 +70,11 @@ fn a_volume_is_mounted_before_anything_is_put_on_it() {
     let wanted = wanted(&plan, "example-one-wn-cpu-0");
     let base = told(&wanted, Wave::Base);
     let order = [
-        "file /etc/systemd/system/mnt-data.mount",
+        "files 0644 root root /etc/",
+        "go",
         "place",
-        "reload_units",
         "enable mnt-data.mount",
+        "reload_units",
         "start mnt-data.mount",
         "packages docker",
         "start docker",
@@ -78,15 +84,10 @@ fn a_volume_is_mounted_before_anything_is_put_on_it() {
         "{}",
         base.script
     );
-    assert!(
-        !base.script.contains("directory /mnt/data"),
-        "{}",
-        base.script
-    );
+    assert!(!base.script.contains(" /mnt/data"), "{}", base.script);
     let clients = told(&wanted, Wave::NomadClients);
     let order = [
-        "directory /mnt/data/nomad ",
-        "directory /mnt/data/nomad/client",
+        "directories 0700 root root /mnt/data/nomad /mnt/data/nomad/client",
         "start nomad",
     ];
     assert!(
@@ -151,29 +152,27 @@ fn a_node_is_introduced_where_it_keeps_its_state() {
     ] {
         let wanted = wanted(&plan, node);
         let mut facts = Facts::default();
-        assert!(needs_introduction(&wanted, &facts), "{node}");
-        let mut batch = told(&wanted, Wave::NomadClients);
-        batch.introduce(wanted.storage, "token");
-        let token = format!("file {folder}/intro_token.jwt");
+        let path = format!("{folder}/intro_token.jwt");
+        let batch = told(&wanted, Wave::NomadClients);
+        assert_eq!(batch.introduction.as_ref(), Some(&path), "{node}");
+        // The token is made when it is the wave's turn: it lives for minutes.
         let order = [
-            format!("directory {folder}"),
-            token,
+            "go".to_owned(),
+            format!("directories 0700 root root {folder}"),
+            format!("files 0600 root root {path}"),
+            "beside".to_owned(),
+            "place".to_owned(),
             "start nomad".to_owned(),
+            "confirm".to_owned(),
+            format!("rm -f {path}"),
+            "keep".to_owned(),
         ];
-        assert!(
-            order.map(|call| at(&batch, &call)).is_sorted(),
-            "{}",
-            batch.script
-        );
-        assert_eq!(
-            batch.texts[&format!("files{folder}/intro_token.jwt")],
-            "token"
-        );
-        assert!(
-            batch
-                .script
-                .contains(&format!("\nrm -f {folder}/intro_token.jwt\nkeep\n"))
-        );
+        let (_, turn) = batch.script.rsplit_once("\ngo\n").unwrap();
+        let turn: Vec<&str> = std::iter::once("go").chain(turn.lines()).collect();
+        let place = |call: &String| turn.iter().position(|line| line == call).unwrap();
+        let places = order.each_ref().map(place);
+        assert!(places.is_sorted(), "{turn:?}");
+        assert!(batch.texts.keys().all(|text| !text.contains("intro_token")));
         let known = PathFact {
             mode: 0o600,
             owner: "root".to_owned(),
@@ -183,6 +182,30 @@ fn a_node_is_introduced_where_it_keeps_its_state() {
             target: None,
         };
         facts.paths.insert(format!("{folder}/client-id"), known);
-        assert!(!needs_introduction(&wanted, &facts), "{node}");
+        let batch = told_with(&wanted, &facts, Wave::NomadClients);
+        assert_eq!(batch.introduction, None, "{node}");
+        assert!(!batch.script.contains("intro_token"), "{node}");
+    }
+}
+
+/// Asking systemd takes longer than most of a wave: a unit that it has never read need not be
+/// read anew.
+#[test]
+fn systemd_is_asked_only_of_units_that_it_knows() {
+    let plan = plan(&kinds());
+    let wanted = wanted(&plan, "old-worker");
+    for (loaded, expected) in [(false, None), (true, Some("reload_units consul.service"))] {
+        let mut facts = Facts::default();
+        let consul = ServiceFact {
+            loaded,
+            ..ServiceFact::default()
+        };
+        facts.services.insert("consul".to_owned(), consul);
+        let batch = told_with(&wanted, &facts, Wave::ConsulClients);
+        let (_, calls) = batch.script.rsplit_once("\nbegin\n").unwrap();
+        let asked = calls.lines().find(|call| call.starts_with("reload_units"));
+        assert_eq!(asked, expected);
+        let again = calls.lines().any(|call| call == "enabled consul");
+        assert_eq!(again, loaded, "{calls}");
     }
 }

@@ -204,7 +204,8 @@ fn one_run_does_everything_in_the_order_in_which_it_is_needed() {
     );
 }
 
-/// Within a wave a product first judges its new files, then they are swapped, then it restarts.
+/// Within a wave a product first judges its new files; then it is the wave's turn, they are swapped,
+/// and it restarts.
 #[test]
 fn files_are_judged_before_they_are_swapped_and_read_after() {
     let world = World::example();
@@ -226,10 +227,14 @@ fn files_are_judged_before_they_are_swapped_and_read_after() {
                 .unwrap()
         };
         assert!(
-            place(&format!("validate_{product} ")) < place("file "),
+            place("files ") < place(&format!("validate_{product} ")),
             "{told:?}"
         );
-        assert!(place("file ") < place("place"), "{told:?}");
+        assert!(
+            place(&format!("validate_{product} ")) < place("go"),
+            "{told:?}"
+        );
+        assert!(place("go") < place("place"), "{told:?}");
         assert!(
             place("place") < place(&format!("serve restart {product}")),
             "{told:?}"

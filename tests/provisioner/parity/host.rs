@@ -5,8 +5,8 @@ use std::fs;
 
 use jiff::Timestamp;
 use provisioner::apply::{
-    Batch, Change, Facts, ImageRecord, Manifest, PathFact, ServiceFact, TrustedProgram, Wanted,
-    WantedFile, Wish, batch, changes, wanted,
+    Batch, Change, Facts, ImageRecord, PathFact, ServiceFact, TrustedProgram, Wanted, WantedFile,
+    Wish, batch, changes, wanted,
 };
 use provisioner::artifacts::{LOCK, Lock, digest_of};
 use provisioner::plan::{Access, Wave};
@@ -95,10 +95,9 @@ impl<'a> Host<'a> {
     /// The batches that a host with these facts would get.
     pub(super) fn batches(&self, facts: &Facts) -> Vec<Batch> {
         let (wanted, changes) = (self.wanted(facts), self.changes(facts));
-        let manifest = Manifest::default();
         let batches = Wave::ALL
             .into_iter()
-            .filter_map(|wave| batch("run", wave, &changes, &wanted, &manifest));
+            .filter_map(|wave| batch("run", wave, &changes, &wanted, facts));
         batches.collect()
     }
 
@@ -166,6 +165,7 @@ impl<'a> Host<'a> {
             let running = ServiceFact {
                 active: true,
                 enabled: true,
+                loaded: true,
             };
             facts
                 .services
@@ -230,13 +230,13 @@ fn lock(world: &World, node: &str) -> Lock {
 
 /// What a script does, call by call: what stands after the functions that all scripts have.
 pub(super) fn calls(script: &str) -> Vec<String> {
-    let (_, calls) = script.rsplit_once("\nlock\n").unwrap();
+    let (_, calls) = script.rsplit_once("\nbegin\n").unwrap();
     calls.lines().map(str::to_owned).collect()
 }
 
 /// The functions that all scripts have.
 pub(super) fn prelude(host: &Host) -> String {
     let batches = host.batches(&Facts::default());
-    let (prelude, _) = batches[0].script.rsplit_once("\nlock\n").unwrap();
+    let (prelude, _) = batches[0].script.rsplit_once("\nbegin\n").unwrap();
     prelude.to_owned()
 }
