@@ -1,7 +1,8 @@
-"""Runs on a lab host, as root:  host.py forget|state WORKLOAD
+"""Runs on a lab host, as root:  host.py stop|forget|state WORKLOAD
 
 WORKLOAD is JSON, what Atoll's plan lists for the bare host: accounts, directories, files, units.
 
+stop    stops the services.
 forget  takes all of it away again, and leaves what is measured apart: programs, packages,
         images, and what the services wrote below /opt. The services are stopped.
 state   prints it as it is: owners, modes, digests, accounts, what starts at boot.
@@ -23,10 +24,18 @@ def systemctl(*words):
     return subprocess.run(["systemctl", *words], capture_output=True, text=True)
 
 
-def forget(workload):
+def stop(workload):
     units = workload["units"]
     # Docker's socket would start Docker again.
     systemctl("stop", *reversed(units), *(["docker.socket"] if "docker" in units else []))
+    running = [unit for unit in units if systemctl("is-active", unit).returncode == 0]
+    if running:
+        sys.exit(f"not stopped: {running}")
+
+
+def forget(workload):
+    stop(workload)
+    units = workload["units"]
     # Docker's unit comes with its package, and is enabled by that.
     systemctl("disable", *(unit for unit in units if unit != "docker"))
     for path in workload["files"]:
@@ -47,10 +56,9 @@ def forget(workload):
         json.dump(manifest, file)
     systemctl("daemon-reload")
     systemctl("reset-failed")
-    running = [unit for unit in units if systemctl("is-active", unit).returncode == 0]
     there = [path for path in workload["files"] if os.path.exists(path)]
-    if running or there:
-        sys.exit(f"not forgotten: {running} {there}")
+    if there:
+        sys.exit(f"not forgotten: {there}")
 
 
 def access(path):
@@ -84,4 +92,4 @@ def state(workload):
     print(json.dumps(found, indent=1))
 
 
-{"forget": forget, "state": state}[sys.argv[1]](json.loads(sys.argv[2]))
+{"stop": stop, "forget": forget, "state": state}[sys.argv[1]](json.loads(sys.argv[2]))
