@@ -7,8 +7,8 @@
 //! Beside them: `importers` reads what other tools know, `versions` knows what the
 //! products' versions read, `host` is the only door to a machine, `pki` and `secrets`
 //! hold what the operator must not lose, `artifacts` what hosts are given, `progress`
-//! what people see, `select` which hosts are meant, and `command` strings the stages
-//! together.
+//! what people see, `select` which hosts are meant (by `wildcard`), and `command` strings the
+//! stages together.
 
 pub mod apply;
 pub mod artifacts;
@@ -25,3 +25,4 @@ pub mod secrets;
 pub mod select;
 pub mod verify;
 pub mod versions;
+pub mod wildcard;

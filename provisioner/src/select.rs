@@ -4,11 +4,13 @@
 //! means. A term that means no host is a mistake of the operator's, never an empty choice.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::str::FromStr;
 
 use federation::names::{DatacenterName, NodeName};
 
 use crate::plan::{HostPlan, NodeType, Plan};
+use crate::wildcard::is_like;
 
 /// Hosts, by name or by what they are: `wn-*,@gateway`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,10 +48,16 @@ pub struct SelectorError {
     term: String,
 }
 
-/// Terms that mean no host of a plan.
+/// Terms that mean no host of a plan, and the hosts that it has.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("no host is meant by {}", .0.join(", "))]
-pub struct NoHost(Vec<String>);
+#[error("no host is meant by {}; {there}", .strangers.join(", "))]
+pub struct NoHost {
+    strangers: Vec<String>,
+    there: String,
+}
+
+/// So many hosts are named to somebody who meant none; more would bury what was wrong.
+const NAMED: usize = 12;
 
 impl FromStr for Selector {
     type Err = SelectorError;
@@ -80,9 +88,50 @@ impl Selector {
         if strangers.is_empty() {
             Ok(nodes)
         } else {
-            Err(NoHost(strangers))
+            Err(NoHost {
+                strangers,
+                there: there(plan),
+            })
         }
     }
+}
+
+/// As it can be given to a command again.
+impl fmt::Display for Selector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let terms: Vec<String> = self.0.iter().map(Term::to_string).collect();
+        f.write_str(&terms.join(","))
+    }
+}
+
+impl fmt::Display for Term {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Name(name) => f.write_str(name),
+            Self::Site(datacenter) => write!(f, "@site:{datacenter}"),
+            Self::Group(group) => f.write_str(group.word()),
+        }
+    }
+}
+
+/// What could have been meant: sites and nodes, the first of many.
+fn there(plan: &Plan) -> String {
+    let sites: BTreeSet<String> = plan
+        .hosts
+        .values()
+        .map(|host| format!("@site:{}", host.datacenter))
+        .collect();
+    let nodes = plan.hosts.keys().map(NodeName::to_string).collect();
+    format!("the inventory has {} and {}", first(sites), first(nodes))
+}
+
+fn first(names: BTreeSet<String>) -> String {
+    let more = names.len().saturating_sub(NAMED);
+    let mut named: Vec<String> = names.into_iter().take(NAMED).collect();
+    if more > 0 {
+        named.push(format!("{more} more"));
+    }
+    named.join(", ")
 }
 
 impl Term {
@@ -107,7 +156,7 @@ impl Term {
     fn means(&self, host: &HostPlan) -> bool {
         match self {
             Self::Name(pattern) => {
-                matches(pattern, host.node.as_str()) || matches(pattern, host.host.as_str())
+                is_like(host.node.as_str(), pattern) || is_like(host.host.as_str(), pattern)
             }
             Self::Site(datacenter) => *datacenter == host.datacenter,
             Self::Group(group) => group.means(host),
@@ -164,39 +213,9 @@ impl Group {
     }
 }
 
-/// Whether a name is the one that a pattern describes, in which `*` stands for any letters or none.
-fn matches(pattern: &str, name: &str) -> bool {
-    let Some((start, rest)) = pattern.split_once('*') else {
-        return pattern == name;
-    };
-    let Some(name) = name.strip_prefix(start) else {
-        return false;
-    };
-    let ends = (0..=name.len()).filter_map(|from| name.get(from..));
-    ends.into_iter().any(|end| matches(rest, end))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_star_stands_for_anything() {
-        for (pattern, name, expected) in [
-            ("wn-0", "wn-0", true),
-            ("wn-0", "wn-01", false),
-            ("wn-*", "wn-0", true),
-            ("wn-*", "wn-", true),
-            ("wn-*", "own-0", false),
-            ("*", "x", true),
-            ("*-0", "wn-0", true),
-            ("*-0", "wn-0-1", false),
-            ("one-*-0", "one-wn-0", true),
-            ("one-*-*", "one-0", false),
-        ] {
-            assert_eq!(matches(pattern, name), expected, "{pattern} {name}");
-        }
-    }
 
     #[test]
     fn a_text_that_means_nothing_is_refused() {
@@ -208,5 +227,12 @@ mod tests {
             told.contains("`@gpus` means nothing") && told.contains("@gpu"),
             "{told}"
         );
+    }
+
+    #[test]
+    fn a_selector_is_written_as_it_can_be_read() {
+        let selector: Selector = " wn-* ,@gpu,@site:one,x-0".parse().unwrap();
+        assert_eq!(selector.to_string(), "wn-*,@gpu,@site:one,x-0");
+        assert_eq!(selector.to_string().parse(), Ok(selector));
     }
 }

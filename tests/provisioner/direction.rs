@@ -7,7 +7,7 @@ use crate::walls;
 /// Each room, and the rooms it may name. A room may always name itself.
 const MAY_USE: walls::Table = &[
     ("inventory", &["versions"]),
-    ("importers", &["inventory"]),
+    ("importers", &["inventory", "wildcard"]),
     ("versions", &[]),
     ("plan", &["inventory", "versions"]),
     ("render", &["plan"]),
@@ -29,7 +29,8 @@ const MAY_USE: walls::Table = &[
         ],
     ),
     ("verify", &["plan", "secrets", "host", "progress"]),
-    ("select", &["plan"]),
+    ("select", &["plan", "wildcard"]),
+    ("wildcard", &[]),
     // A flag is read as the inventory would read the same word.
     ("cli", &["inventory", "progress", "select"]),
     (

@@ -50,6 +50,23 @@ fn terms_that_mean_nothing_are_told_together_with_what_is_near() {
     assert_eq!(
         meant("wn-cpu-1,@gpu,@site:example-tow,x-*").unwrap_err(),
         "no host is meant by `wn-cpu-1` (did you mean wn-cpu-0 or wn-gpu-0?), \
-         `@site:example-tow` (did you mean example-two or example-one?), `x-*`"
+         `@site:example-tow` (did you mean example-two or example-one?), `x-*`; \
+         the inventory has @site:example-one, @site:example-two and \
+         example-one-gateway-0, example-one-server-0, example-one-server-1, example-one-server-2, \
+         example-one-wn-batch-0, example-one-wn-cpu-0, example-one-wn-gpu-0, \
+         example-one-wn-plain-0, example-one-wn-tryme-0, example-two-gateway-0, \
+         example-two-server-0, old-worker"
     );
+}
+
+/// Somebody with a thousand hosts reads a dozen of them, and how many more there are.
+#[test]
+fn of_many_hosts_the_first_are_named() {
+    let mut plan = plan(&kinds());
+    let host = plan.hosts.values().next().unwrap().clone();
+    let more = (0..9).map(|n| (format!("z-{n}").parse().unwrap(), host.clone()));
+    plan.hosts.extend(more);
+    let selector: Selector = "nobody".parse().unwrap();
+    let told = selector.nodes(&plan).unwrap_err().to_string();
+    assert!(told.ends_with("old-worker, 9 more"), "{told}");
 }
