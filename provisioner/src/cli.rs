@@ -71,10 +71,9 @@ pub enum Command {
         /// Where to write: a new folder, or an earlier output.
         #[arg(long, value_name = "FOLDER")]
         out: PathBuf,
-        /// Only these hosts: names of nodes or hosts, with `*` for anything, `@site:<datacenter>`,
-        /// `@client`, `@gateway`, `@gpu`, `@server`; several with commas between them.
-        #[arg(long, value_name = "HOSTS")]
-        on: Option<Selector>,
+        /// Which hosts.
+        #[command(flatten)]
+        on: On,
         /// Fill in the secrets. Only you can read what is written, and it is not written into a
         /// work tree of git.
         #[arg(long, requires = "identity")]
@@ -84,6 +83,9 @@ pub enum Command {
         identity: Option<PathBuf>,
     },
     /// Show what an apply would change. Writes nothing, anywhere.
+    ///
+    /// With `--on` only those hosts are asked. What all sites share is compared if they are the
+    /// first Consul server of the primary datacenter and a Nomad server, or have them among them.
     Plan {
         /// The inventory and how to reach its hosts.
         #[command(flatten)]
@@ -97,6 +99,10 @@ pub enum Command {
     /// Each wave is staged, validated by the product itself, swapped in, and kept
     /// only if what was restarted becomes healthy. Ctrl-C lets the wave in hand
     /// end; run it again to go on.
+    ///
+    /// With `--on` only those hosts are changed, and what is left out is said. A
+    /// server that is not among them is asked for the tokens which they lack, and
+    /// for nothing else.
     Apply {
         /// The inventory and how to reach its hosts.
         #[command(flatten)]
@@ -109,6 +115,9 @@ pub enum Command {
         yes: bool,
     },
     /// Prove that a site works: a probe on each client, then a user's job through its gateway.
+    ///
+    /// With `--on` only those clients get a probe, and only sites whose gateway is among them a
+    /// user's job, which Nomad may place on any client of the site.
     Verify {
         /// The inventory and how to reach its hosts.
         #[command(flatten)]
@@ -186,12 +195,24 @@ pub enum WhichDocument {
     Site,
 }
 
+/// A part of the hosts.
+#[derive(Debug, Args)]
+pub struct On {
+    /// Only these hosts: names of nodes or hosts, with `*` for anything, `@site:<datacenter>`,
+    /// `@client`, `@gateway`, `@gpu`, `@server`; several with commas between them.
+    #[arg(id = "on", long = "on", value_name = "HOSTS")]
+    pub hosts: Option<Selector>,
+}
+
 /// The inventory and how to reach its hosts.
 #[derive(Debug, Args)]
 pub struct Target {
     /// The inventory folder.
     #[arg(default_value = ".")]
     pub inventory: PathBuf,
+    /// Which hosts.
+    #[command(flatten)]
+    pub on: On,
     /// The age identity that opens the operator's secrets.
     #[arg(long, env = "ATOLL_IDENTITY_FILE", value_name = "FILE")]
     pub identity: PathBuf,

@@ -127,11 +127,11 @@ fn there(plan: &Plan) -> String {
 
 fn first(names: BTreeSet<String>) -> String {
     let more = names.len().saturating_sub(NAMED);
-    let mut named: Vec<String> = names.into_iter().take(NAMED).collect();
+    let mut told: Vec<String> = names.into_iter().take(NAMED).collect();
     if more > 0 {
-        named.push(format!("{more} more"));
+        told.push(format!("{more} more"));
     }
-    named.join(", ")
+    told.join(", ")
 }
 
 impl Term {

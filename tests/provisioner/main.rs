@@ -17,6 +17,7 @@ mod options;
 mod parity;
 mod pki;
 mod render;
+mod scope;
 mod secrets;
 mod select;
 mod templates;

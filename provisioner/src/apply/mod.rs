@@ -13,9 +13,11 @@ mod claim;
 mod diff;
 mod facts;
 mod health;
+mod lenders;
 mod manifest;
 mod payload;
 mod run;
+mod scope;
 mod script;
 mod services;
 mod survey;
@@ -31,10 +33,12 @@ pub use facts::{
     script as facts_script,
 };
 pub use health::operator_identity;
+pub use lenders::{Lender, lenders};
 pub use manifest::{ImageRecord, Manifest, manifest_after};
 pub use run::{Applied, apply};
+pub use scope::Scope;
 pub use script::{Batch, Late, batch};
-pub use services::{Services, services_digest};
+pub use services::Services;
 pub use survey::{Desired, Member, Reach, SurveyError, survey};
 pub use wanted::{
     Wanted, WantedError, WantedFile, WantedImage, WantedPackages, WantedProgram, Wish, query,

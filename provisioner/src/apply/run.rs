@@ -10,15 +10,16 @@ use federation::names::NodeName;
 use jiff::Timestamp;
 
 use crate::apply::health::operator_identity;
+use crate::apply::lenders::{Lender, tokens_written};
 use crate::apply::manifest::Manifest;
 use crate::apply::run::work::Works;
 use crate::apply::script::{Batch, Late};
-use crate::apply::services::{Services, ServicesError, services_digest};
+use crate::apply::services::{Services, ServicesError};
 use crate::apply::survey::{Desired, Member};
 use crate::apply::turns::turns;
 use crate::apply::wave::Staged;
 use crate::host::{Identity, Session};
-use crate::plan::{HostPlan, Plan, Service, Wave};
+use crate::plan::{HostPlan, Service, Wave};
 use crate::progress::{Event, Listener, Outcome};
 
 /// What came of a run.
@@ -38,6 +39,7 @@ pub struct Applied {
 pub fn apply(
     desired: &Desired,
     members: BTreeMap<NodeName, Member>,
+    lenders: &[Lender],
     artifacts: Option<&Path>,
     run: &str,
     stop: &AtomicBool,
@@ -59,6 +61,7 @@ pub fn apply(
     let mut run = Run {
         desired,
         members,
+        lenders,
         manifests,
         artifacts,
         name: run,
@@ -74,6 +77,7 @@ pub fn apply(
 struct Run<'a, 'b> {
     desired: &'b Desired<'a>,
     members: BTreeMap<NodeName, Member<'a>>,
+    lenders: &'b [Lender<'a>],
     manifests: BTreeMap<NodeName, Manifest>,
     artifacts: Option<&'b Path>,
     name: &'b str,
@@ -86,11 +90,10 @@ struct Run<'a, 'b> {
 
 impl Run<'_, '_> {
     fn all(&mut self, stop: &AtomicBool) {
-        let digest = services_digest(self.desired.plan, self.desired.rendered, self.desired.store);
-        let services_changed = keeper(self.desired.plan)
-            .and_then(|node| self.manifests.get(node))
-            .is_none_or(|manifest| !manifest.services_will_do(&digest, self.desired.now))
-            || self.desired.deep;
+        let (scope, keeper) = (self.desired.scope, self.desired.plan.keeper());
+        let noted = keeper.and_then(|node| self.manifests.get(node));
+        let is_done = noted.is_some_and(|manifest| scope.is_done(manifest, self.desired.now));
+        let services_changed = scope.sets_shared() && (!is_done || self.desired.deep);
         for wave in Wave::ALL {
             if stop.load(Ordering::Relaxed) {
                 self.applied.stopped = true;
@@ -100,8 +103,9 @@ impl Run<'_, '_> {
             let outcome = if lost_server {
                 Err("a server failed, and what comes next needs it".to_owned())
             } else if services_changed {
-                self.services(wave, &digest)
-                    .map_err(|error| error.to_string())
+                self.services(wave).map_err(|error| error.to_string())
+            } else if wave == Wave::ConsulServers && !scope.sets_shared() {
+                self.missing_tokens().map_err(|error| error.to_string())
             } else {
                 Ok(())
             };
@@ -193,26 +197,42 @@ impl Run<'_, '_> {
         }
     }
 
-    /// The session of the first member of a kind, in the primary datacenter if there is one.
+    /// Consul must know the tokens of hosts before these start with them.
+    fn missing_tokens(&self) -> Result<(), ServicesError> {
+        match tokens_written(self.desired, self.members.values()).as_slice() {
+            [] => Ok(()),
+            tokens => self.api().missing_tokens(self.consul()?, tokens),
+        }
+    }
+
+    /// The session of a Consul server of the primary datacenter.
+    fn consul(&self) -> Result<&Session, ServicesError> {
+        let primary = &self.desired.plan.primary;
+        self.server(|host| host.agents.consul_server && &host.datacenter == primary)
+    }
+
+    /// The session of the first member of a kind, in the primary datacenter if there is one; else
+    /// of one that lends itself.
     fn server(&self, kind: impl Fn(&HostPlan) -> bool) -> Result<&Session, ServicesError> {
         let primary = &self.desired.plan.primary;
         let of_kind = self.members.values().filter(|member| kind(member.plan));
-        of_kind
+        let member = of_kind
             .min_by_key(|member| (&member.plan.datacenter != primary, &member.plan.node))
-            .map(|member| &member.session)
+            .map(|member| &member.session);
+        let mut lenders = self.lenders.iter();
+        let lender = lenders.find(|lender| kind(lender.plan));
+        member
+            .or(lender.map(|lender| &lender.session))
             .ok_or(ServicesError::NoServer)
     }
 
     /// What follows a wave through the APIs.
-    fn services(&mut self, wave: Wave, digest: &str) -> Result<(), ServicesError> {
+    fn services(&mut self, wave: Wave) -> Result<(), ServicesError> {
         let tell = |doing: String| self.listener.tell(Event::Federation { doing });
         match wave {
             Wave::ConsulServers => {
                 tell("setting Consul's ACLs".to_owned());
-                let primary = &self.desired.plan.primary;
-                self.api().consul(
-                    self.server(|host| host.agents.consul_server && &host.datacenter == primary)?,
-                )
+                self.api().consul(self.consul()?)
             }
             Wave::NomadServers => {
                 tell("setting Nomad's ACLs".to_owned());
@@ -224,24 +244,23 @@ impl Run<'_, '_> {
                 let due = self
                     .api()
                     .nomad(self.server(|host| host.agents.nomad_server)?, &tell)?;
-                self.note_services(digest, due)
+                self.note_services(due)
             }
             _ => Ok(()),
         }
     }
 
     /// Notes on the keeper that the services are as wanted, so that the next run need not ask.
-    fn note_services(&mut self, digest: &str, due: Option<Timestamp>) -> Result<(), ServicesError> {
-        let Some(keeper) =
-            keeper(self.desired.plan).filter(|node| self.members.contains_key(*node))
-        else {
+    fn note_services(&mut self, due: Option<Timestamp>) -> Result<(), ServicesError> {
+        let (scope, keeper) = (self.desired.scope, self.desired.plan.keeper());
+        let Some(keeper) = keeper.filter(|node| self.members.contains_key(*node)) else {
             return Ok(());
         };
         let mut manifest = self.manifests.get(keeper).cloned().unwrap_or_default();
-        if manifest.services_will_do(digest, self.desired.now) {
+        if scope.is_done(&manifest, self.desired.now) {
             return Ok(());
         }
-        manifest.services = Some(digest.to_owned());
+        manifest.services = Some(scope.digest().to_owned());
         manifest.services_due = due.map(|due| due.to_string());
         let member = self.members.get(keeper).ok_or(ServicesError::NoServer)?;
         let health = self.health(Wave::Services, member.plan);
@@ -318,14 +337,4 @@ fn made(member: &Member, wave: Wave) -> usize {
         .iter()
         .filter(|change| change.wave == wave)
         .count()
-}
-
-/// The host whose manifest says what was last set through the APIs: the first
-/// Consul server of the primary datacenter.
-fn keeper(plan: &Plan) -> Option<&NodeName> {
-    let first = plan
-        .hosts
-        .values()
-        .find(|host| host.agents.consul_server && host.datacenter == plan.primary);
-    first.map(|host| &host.node)
 }

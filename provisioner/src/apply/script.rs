@@ -128,7 +128,7 @@ impl Late {
 }
 
 /// Whether a host must be introduced to Nomad before its client starts.
-fn needs_introduction(wanted: &Wanted, found: &Facts) -> bool {
+pub(super) fn needs_introduction(wanted: &Wanted, found: &Facts) -> bool {
     let mut files = wanted.files.iter();
     let is_client = files.any(|file| file.path == "/etc/nomad.d/client.hcl");
     is_client && !found.paths.contains_key(&client_id(wanted.storage))

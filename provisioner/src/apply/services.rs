@@ -15,8 +15,8 @@ use crate::apply::health::{HealthError, Unmet, until};
 use crate::artifacts::digest_of;
 use crate::host::{ApiError, Endpoint, Identity, Session};
 use crate::pki::PkiError;
-use crate::plan::{ConsulToken, Plan, Secret};
-use crate::render::Rendered;
+use crate::plan::{self, ConsulToken, Plan, Secret};
+use crate::render::{Rendered, RenderedServices};
 use crate::secrets::Store;
 
 use gateways::run_gateway;
@@ -103,17 +103,20 @@ pub struct Services<'a> {
 }
 
 /// A digest of everything that is set through the APIs, to know whether it has changed.
-pub fn services_digest(plan: &Plan, rendered: &Rendered, store: &Store) -> String {
-    let services = &plan.services;
+pub(super) fn services_digest(
+    services: &plan::Services,
+    rendered: &RenderedServices,
+    store: &Store,
+) -> String {
     let mut text = format!(
         "{:?}\n{:?}\n{:?}\n",
-        services.namespaces, services.scheduler, rendered.services
+        services.namespaces, services.scheduler, rendered
     );
     for token in &services.consul_tokens {
         let value = store.value(&token.secret).unwrap_or_default();
         let _ = writeln!(text, "{token:?} {}", digest_of(value.as_bytes()));
     }
-    for secret in plan.given() {
+    for secret in services.given() {
         let value = store.value(&secret).unwrap_or_default();
         let _ = writeln!(text, "{secret} {}", digest_of(value.as_bytes()));
     }
@@ -148,31 +151,34 @@ impl Services<'_> {
         Ok(())
     }
 
+    /// Makes those of some tokens that Consul does not know, and changes none that it does.
+    ///
+    /// # Errors
+    /// When Consul refuses.
+    pub fn missing_tokens(
+        &self,
+        session: &Session,
+        tokens: &[&ConsulToken],
+    ) -> Result<(), ServicesError> {
+        let management = self.secret(&Secret::ConsulManagementToken)?;
+        let consul = session.consul(Some(management));
+        for token in tokens {
+            let wanted = self.wanted_token(token)?;
+            let what = format!("make Consul's token `{}`", token.description);
+            let found = consul.ask(&consul::token(&wanted.accessor_id));
+            if found.map_err(doing(&what))?.is_none() {
+                let made = consul.ask(&consul::create_token(&wanted));
+                made.map_err(doing(&what))?;
+            }
+        }
+        Ok(())
+    }
+
     fn consul_token(&self, consul: &Endpoint, token: &ConsulToken) -> Result<(), ServicesError> {
-        let accessor = Uuid::new_v5(&ACCESSORS, token.secret.to_string().as_bytes()).to_string();
-        let wanted = consul::Token {
-            accessor_id: accessor.clone(),
-            secret_id: self.secret(&token.secret)?.to_owned(),
-            description: token.description.clone(),
-            policies: token
-                .policies
-                .iter()
-                .map(|name| consul::PolicyLink {
-                    name: (*name).to_owned(),
-                })
-                .collect(),
-            node_identities: token
-                .node
-                .iter()
-                .map(|(node, datacenter)| consul::NodeIdentity {
-                    node_name: node.to_string(),
-                    datacenter: datacenter.to_string(),
-                })
-                .collect(),
-        };
+        let wanted = self.wanted_token(token)?;
         let what = format!("set Consul's token `{}`", token.description);
         match consul
-            .ask(&consul::token(&accessor))
+            .ask(&consul::token(&wanted.accessor_id))
             .map_err(doing(&what))?
         {
             None => consul
@@ -183,6 +189,25 @@ impl Services<'_> {
                 .map_err(doing(&what)),
             Some(_) => Ok(()),
         }
+    }
+
+    fn wanted_token(&self, token: &ConsulToken) -> Result<consul::Token, ServicesError> {
+        let accessor = Uuid::new_v5(&ACCESSORS, token.secret.to_string().as_bytes());
+        let policies = token.policies.iter().map(|name| consul::PolicyLink {
+            name: (*name).to_owned(),
+        });
+        let node = token.node.iter();
+        let node = node.map(|(node, datacenter)| consul::NodeIdentity {
+            node_name: node.to_string(),
+            datacenter: datacenter.to_string(),
+        });
+        Ok(consul::Token {
+            accessor_id: accessor.to_string(),
+            secret_id: self.secret(&token.secret)?.to_owned(),
+            description: token.description.clone(),
+            policies: policies.collect(),
+            node_identities: node.collect(),
+        })
     }
 
     /// Bootstraps Nomad's ACLs.

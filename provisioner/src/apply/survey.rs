@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use crate::apply::changes::{Change, changes};
 use crate::apply::claim::{Claim, ClaimError, claim};
 use crate::apply::facts::{Facts, FactsError, read, script};
+use crate::apply::scope::Scope;
 use crate::apply::wanted::{Wanted, WantedError, query, wanted};
 use crate::artifacts::Lock;
 use crate::host::{Credentials, HostError, KnownHosts, Session};
@@ -24,6 +25,8 @@ const FACTS: Duration = Duration::from_mins(1);
 pub struct Desired<'a> {
     /// The plan.
     pub plan: &'a Plan,
+    /// The part of it that the run is about.
+    pub scope: &'a Scope,
     /// Its files.
     pub rendered: &'a Rendered,
     /// The operator's secrets.
@@ -87,18 +90,17 @@ pub enum SurveyError {
     },
 }
 
-/// Asks hosts and compares, one thread a host.
+/// Asks the hosts of a run's scope and compares, one thread a host.
 ///
 /// Hosts are claimed for the run in `claim_for`, before they are asked.
 pub fn survey<'a>(
     desired: &Desired<'a>,
-    nodes: &[NodeName],
     reach: &Reach,
     claim_for: Option<&str>,
     listener: &dyn Listener,
 ) -> BTreeMap<NodeName, Result<Member<'a>, SurveyError>> {
+    let nodes = desired.scope.nodes().iter();
     let hosts: Vec<&'a HostPlan> = nodes
-        .iter()
         .filter_map(|node| desired.plan.hosts.get(node))
         .collect();
     std::thread::scope(|scope| {

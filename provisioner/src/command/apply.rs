@@ -7,11 +7,11 @@ use std::time::Instant;
 
 use federation::names::NodeName;
 
-use crate::apply::{Member, apply, survey};
+use crate::apply::{Applied, Member, apply, lenders, survey};
 use crate::cli::Target;
 use crate::command::interrupt::stop_on_interrupt;
 use crate::command::plan::Told;
-use crate::command::prepared::{Prepared, again};
+use crate::command::prepared::{Prepared, again, tell_left_out};
 use crate::command::{Ended, Error};
 use crate::progress::{Event, Listener, complain};
 
@@ -29,10 +29,9 @@ pub(super) fn run(
     prepared.must_have_what_is_given()?;
     let run = prepared.run_name();
     let stop = stop_on_interrupt("stopping after this wave")?;
-    let nodes: Vec<NodeName> = prepared.plan.hosts.keys().cloned().collect();
     listener.tell(Event::RunStarted {
         run: run.clone(),
-        hosts: nodes.len(),
+        hosts: prepared.scope.nodes().len(),
     });
     // Whatever was made must be safe before a host holds it.
     if prepared.store.is_changed() {
@@ -42,15 +41,18 @@ pub(super) fn run(
         changes: 0,
         failed: Vec::new(),
     };
-    let members = members(&prepared, &nodes, &run, &mut told, listener);
-    let applied = apply(
-        &prepared.desired(),
-        members,
-        artifacts,
-        &run,
-        &stop,
-        listener,
-    );
+    let members = members(&prepared, &run, &mut told, listener);
+    let desired = prepared.desired();
+    let applied = match lenders(&desired, &members, &prepared.reach(), listener) {
+        Ok(lenders) => apply(
+            &desired, members, &lenders, artifacts, &run, &stop, listener,
+        ),
+        Err(why) => Applied {
+            failed: [("federation".to_owned(), why)].into(),
+            ..Applied::default()
+        },
+    };
+    tell_left_out(prepared.scope.left_out(&prepared.plan), listener);
     told.failed.extend(applied.failed);
     let stopped = applied
         .stopped
@@ -61,10 +63,7 @@ pub(super) fn run(
     listener.tell(Event::RunDone {
         run,
         changes: applied.changes,
-        next: Some(again(
-            if good { "verify" } else { "apply" },
-            &target.inventory,
-        )),
+        next: Some(again(if good { "verify" } else { "apply" }, target)),
         failed: told.failed,
         milliseconds: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
     });
@@ -75,16 +74,15 @@ pub(super) fn run(
     })
 }
 
-/// Claims, asks and compares all hosts. Tells of those that cannot be worked on.
+/// Claims, asks and compares the hosts. Tells of those that cannot be worked on.
 fn members<'a>(
     prepared: &'a Prepared,
-    nodes: &[NodeName],
     run: &str,
     told: &mut Told,
     listener: &dyn Listener,
 ) -> BTreeMap<NodeName, Member<'a>> {
     let desired = prepared.desired();
-    let surveyed = survey(&desired, nodes, &prepared.reach(), Some(run), listener);
+    let surveyed = survey(&desired, &prepared.reach(), Some(run), listener);
     let mut members = BTreeMap::new();
     for (node, member) in surveyed {
         match member {

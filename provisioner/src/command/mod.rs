@@ -54,7 +54,7 @@ pub fn run(cli: Cli) -> Result<Ended, Error> {
             render::run(
                 &inventory,
                 &out,
-                on.as_ref(),
+                on.hosts.as_ref(),
                 identity.as_deref(),
                 cli.output,
             )

@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 
 use federation::names::NodeName;
 
-use crate::apply::{Change, Desired, Member, SurveyError, batch, diff, services_digest, survey};
+use crate::apply::{Change, Desired, Member, SurveyError, batch, diff, survey};
 use crate::cli::Target;
-use crate::command::prepared::{Prepared, again};
+use crate::command::prepared::{Prepared, again, tell_left_out};
 use crate::command::{Ended, Error};
 use crate::plan::Wave;
 use crate::progress::{Event, Listener, Outcome, show};
@@ -16,8 +16,7 @@ pub(super) fn run(target: &Target, script: bool, listener: &dyn Listener) -> Res
     let started = Instant::now();
     let prepared = Prepared::new(target)?;
     let desired = prepared.desired();
-    let nodes: Vec<NodeName> = prepared.plan.hosts.keys().cloned().collect();
-    let surveyed = survey(&desired, &nodes, &prepared.reach(), None, listener);
+    let surveyed = survey(&desired, &prepared.reach(), None, listener);
     if script {
         return Ok(scripts(&surveyed));
     }
@@ -29,6 +28,7 @@ pub(super) fn run(target: &Target, script: bool, listener: &dyn Listener) -> Res
         told.host(node, member, &desired, listener);
     }
     told.federation(&surveyed, &desired, listener);
+    tell_left_out(prepared.scope.left_out(&prepared.plan), listener);
     let converged = told.changes == 0 && told.failed.is_empty();
     listener.tell(Event::RunDone {
         run: "plan".to_owned(),
@@ -42,7 +42,7 @@ pub(super) fn run(target: &Target, script: bool, listener: &dyn Listener) -> Res
                 } else {
                     "plan"
                 },
-                &target.inventory,
+                target,
             ))
         },
         failed: told.failed,
@@ -91,18 +91,16 @@ impl Told {
         });
     }
 
-    /// Tells whether what is set through the APIs is as wanted.
+    /// Tells whether what the run would set through the APIs is as wanted.
     pub(super) fn federation(
         &mut self,
         surveyed: &BTreeMap<NodeName, Result<Member, SurveyError>>,
         desired: &Desired,
         listener: &dyn Listener,
     ) {
-        let digest = services_digest(desired.plan, desired.rendered, desired.store);
-        let members = surveyed.values().filter_map(|member| member.as_ref().ok());
-        let keepers =
-            members.filter(|member| member.facts.manifest.services_will_do(&digest, desired.now));
-        if keepers.count() == 0 {
+        let mut members = surveyed.values().filter_map(|member| member.as_ref().ok());
+        let is_done = |member: &Member| desired.scope.is_done(&member.facts.manifest, desired.now);
+        if desired.scope.sets_shared() && !members.any(is_done) {
             self.changes += 1;
             listener.tell(Event::Federation {
                 doing: "ACLs, namespaces and gateways differ from what was last set".to_owned(),

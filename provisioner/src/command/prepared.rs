@@ -1,23 +1,23 @@
 //! What `plan`, `apply` and `verify` have in common: the inventory rendered, the
 //! secrets opened, and everything that is missing from them made in memory.
 
-use std::path::Path;
-
 use jiff::Timestamp;
 
-use crate::apply::{Desired, Reach};
+use crate::apply::{Desired, Reach, Scope};
 use crate::artifacts::Lock;
 use crate::cli::Target;
 use crate::command::Error;
 use crate::host::{Credentials, KnownHosts};
 use crate::inventory;
 use crate::plan::{self, Plan};
+use crate::progress::{Event, Listener};
 use crate::render::{self, Overrides, Rendered};
 use crate::secrets::{Identity, Store};
 
 /// All that a run needs but the hosts.
 pub(super) struct Prepared {
     pub(super) plan: Plan,
+    pub(super) scope: Scope,
     pub(super) rendered: Rendered,
     pub(super) store: Store,
     pub(super) lock: Lock,
@@ -31,9 +31,12 @@ impl Prepared {
     /// Reads everything. Nothing is written, whatever had to be made.
     pub(super) fn new(target: &Target) -> Result<Self, Error> {
         let loaded = inventory::load(&target.inventory)?;
-        let plan = plan::plan(&loaded.inventory);
-        reachable(&plan)?;
-        let rendered = render::render(
+        let mut plan = plan::plan(&loaded.inventory);
+        let chosen = target.on.hosts.as_ref();
+        let chosen = chosen.map(|on| on.nodes(&plan)).transpose()?;
+        let mut scope = Scope::new(&plan, chosen);
+        reachable(&plan, &scope)?;
+        let mut rendered = render::render(
             &plan,
             &Overrides::read(&target.inventory.join("templates"))?,
         )?;
@@ -41,7 +44,7 @@ impl Prepared {
         let identity = Identity::from_file(&target.identity)?;
         let mut store = Store::open(&target.inventory, &identity)?;
         store.ensure_authorities(&plan.region, now)?;
-        store.ensure(&plan.secrets().into_iter().collect::<Vec<_>>());
+        scope.narrow(&mut plan, &mut rendered, &mut store);
         let known_hosts = target
             .known_hosts
             .clone()
@@ -53,6 +56,7 @@ impl Prepared {
                 key: target.key.clone(),
             },
             plan,
+            scope,
             rendered,
             store,
             now,
@@ -63,7 +67,7 @@ impl Prepared {
     /// Refuses to begin without what only people can give: no host should be changed for a site
     /// that cannot be finished.
     pub(super) fn must_have_what_is_given(&self) -> Result<(), Error> {
-        let given = self.plan.given().into_iter();
+        let given = self.plan.services.given().into_iter();
         let missing: Vec<_> = given
             .filter(|secret| self.store.value(secret).is_none())
             .map(|secret| secret.to_string())
@@ -88,6 +92,7 @@ impl Prepared {
     pub(super) fn desired(&self) -> Desired<'_> {
         Desired {
             plan: &self.plan,
+            scope: &self.scope,
             rendered: &self.rendered,
             store: &self.store,
             lock: &self.lock,
@@ -105,8 +110,9 @@ impl Prepared {
 }
 
 /// Refuses hosts behind others, before anything is opened, made or asked.
-fn reachable(plan: &Plan) -> Result<(), Error> {
+fn reachable(plan: &Plan, scope: &Scope) -> Result<(), Error> {
     let hosts = plan.hosts.values();
+    let hosts = hosts.filter(|host| scope.nodes().contains(&host.node));
     let behind = hosts.filter(|host| !host.login.jump.is_empty());
     let behind: Vec<&str> = behind.map(|host| host.node.as_str()).collect();
     if behind.is_empty() {
@@ -120,7 +126,52 @@ fn reachable(plan: &Plan) -> Result<(), Error> {
     .into())
 }
 
-/// The command that repeats a run, for a summary that says what to do next.
-pub(super) fn again(verb: &str, inventory: &Path) -> String {
-    format!("atoll {verb} {}", inventory.display())
+/// The command that repeats a run or goes on from it, on the same hosts.
+pub(super) fn again(verb: &str, target: &Target) -> String {
+    let inventory = target.inventory.display();
+    let on = target.on.hosts.as_ref();
+    let on = on.map(|on| format!(" --on {}", quoted(&on.to_string())));
+    format!("atoll {verb} {inventory}{}", on.unwrap_or_default())
+}
+
+/// As a shell takes it: it would look for files by a pattern.
+fn quoted(word: &str) -> String {
+    if word.contains('*') {
+        format!("'{word}'")
+    } else {
+        word.to_owned()
+    }
+}
+
+/// Says what a run leaves out because of `--on`.
+pub(super) fn tell_left_out(what: Vec<String>, listener: &dyn Listener) {
+    if !what.is_empty() {
+        listener.tell(Event::LeftOut { what });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_to_do_next_is_about_the_same_hosts() {
+        let target = |on: Option<&str>| Target {
+            inventory: "folder".into(),
+            on: crate::cli::On {
+                hosts: on.map(|on| on.parse().unwrap()),
+            },
+            identity: "identity".into(),
+            key: None,
+            known_hosts: None,
+            deep: false,
+        };
+        for (on, command) in [
+            (None, "atoll apply folder"),
+            (Some("@gpu,wn-0"), "atoll apply folder --on @gpu,wn-0"),
+            (Some("wn-*"), "atoll apply folder --on 'wn-*'"),
+        ] {
+            assert_eq!(again("apply", &target(on)), command);
+        }
+    }
 }

@@ -8,24 +8,27 @@ use federation::names::NodeName;
 use crate::apply::operator_identity;
 use crate::cli::Target;
 use crate::command::interrupt::stop_on_interrupt;
-use crate::command::prepared::{Prepared, again};
+use crate::command::prepared::{Prepared, again, tell_left_out};
 use crate::command::{Ended, Error};
 use crate::host::Session;
+use crate::plan::HostPlan;
 use crate::progress::{Event, Listener, Outcome};
 use crate::verify::Verifier;
 
 pub(super) fn run(target: &Target, keep: bool, listener: &dyn Listener) -> Result<Ended, Error> {
     let started = Instant::now();
     let prepared = Prepared::new(target)?;
+    has_something_to_prove(&prepared)?;
     let run = prepared.run_name();
     let stop = stop_on_interrupt("stopping; the jobs of this run are purged first")?;
     listener.tell(Event::RunStarted {
         run: run.clone(),
-        hosts: prepared.plan.hosts.len(),
+        hosts: prepared.scope.nodes().len(),
     });
     let (sessions, mut failed) = connect(&prepared, listener);
     let verifier = Verifier {
         plan: &prepared.plan,
+        chosen: prepared.scope.nodes(),
         store: &prepared.store,
         identity: &operator_identity(&prepared.store, prepared.now)?,
         sessions: &sessions,
@@ -35,11 +38,12 @@ pub(super) fn run(target: &Target, keep: bool, listener: &dyn Listener) -> Resul
         listener,
     };
     failed.extend(verifier.verify()?);
+    tell_left_out(prepared.scope.not_proved(&prepared.plan), listener);
     let good = failed.is_empty();
     listener.tell(Event::RunDone {
         run,
         changes: 0,
-        next: (!good).then(|| again("plan", &target.inventory)),
+        next: (!good).then(|| again("plan", target)),
         failed,
         milliseconds: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
     });
@@ -50,17 +54,54 @@ pub(super) fn run(target: &Target, keep: bool, listener: &dyn Listener) -> Resul
     })
 }
 
-/// Connects to all hosts at once.
-fn connect(
-    prepared: &Prepared,
-    listener: &dyn Listener,
-) -> (BTreeMap<NodeName, Session>, Vec<(String, String)>) {
+/// Servers are proved by what others reach through them; on them alone, all would be well unseen.
+fn has_something_to_prove(prepared: &Prepared) -> Result<(), Error> {
+    let (plan, scope) = (&prepared.plan, &prepared.scope);
+    let mut hosts = scope.nodes().iter().filter_map(|node| plan.hosts.get(node));
+    if scope.is_whole() || hosts.any(|host| host.agents.nomad_client) {
+        return Ok(());
+    }
+    Err("there is nothing to prove on servers alone: \
+         choose clients or gateways that use them, such as --on @client"
+        .into())
+}
+
+/// Sessions by node, and who could not be reached and why.
+type Connected = (BTreeMap<NodeName, Session>, Vec<(String, String)>);
+
+/// Connects to the chosen hosts at once; and, where no Nomad server is among them, to the first
+/// other one that can be reached.
+fn connect(prepared: &Prepared, listener: &dyn Listener) -> Connected {
+    let (plan, nodes) = (&prepared.plan, prepared.scope.nodes());
+    let (chosen, others): (Vec<_>, Vec<_>) = plan
+        .hosts
+        .values()
+        .partition(|host| nodes.contains(&host.node));
+    let (mut sessions, mut failed) = open(prepared, chosen, listener);
+    let is_server = |host: &&HostPlan| host.agents.nomad_server;
+    let mut hosts = plan.hosts.values().filter(is_server);
+    if hosts.any(|host| sessions.contains_key(&host.node)) {
+        return (sessions, failed);
+    }
+    // One that is not chosen and does not answer is no failure while another one does.
+    let mut whys = Vec::new();
+    for server in others.into_iter().filter(is_server) {
+        let (session, why) = open(prepared, vec![server], listener);
+        sessions.extend(session);
+        if sessions.contains_key(&server.node) {
+            return (sessions, failed);
+        }
+        whys.extend(why);
+    }
+    failed.extend(whys);
+    (sessions, failed)
+}
+
+fn open(prepared: &Prepared, hosts: Vec<&HostPlan>, listener: &dyn Listener) -> Connected {
     let reach = prepared.reach();
     let opened: Vec<_> = std::thread::scope(|scope| {
-        let threads: Vec<_> = prepared
-            .plan
-            .hosts
-            .values()
+        let threads: Vec<_> = hosts
+            .into_iter()
             .map(|host| {
                 (
                     host,

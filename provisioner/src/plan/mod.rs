@@ -97,12 +97,25 @@ impl Plan {
         shared.into_iter().chain(tokens).collect()
     }
 
-    /// What only people can give, by name: certificates that others have signed.
-    pub fn given(&self) -> BTreeSet<Secret> {
-        let gateways = self.services.gateways.iter();
-        gateways
-            .flat_map(|gateway| gateway.certificates.given())
-            .collect()
+    /// What is set through the APIs for these nodes and for all: no token, and no gateway, of others.
+    pub fn services_for(&self, nodes: &BTreeSet<NodeName>) -> Services {
+        let hosts = nodes.iter().filter_map(|node| self.hosts.get(node));
+        let datacenters = hosts.map(|host| host.datacenter.clone()).collect();
+        let mut services = self.services.clone();
+        let tokens = &mut services.consul_tokens;
+        tokens.retain(|token| token.secret.is_for(nodes, &datacenters));
+        services
+            .gateways
+            .retain(|gateway| nodes.contains(&gateway.node));
+        services
+    }
+
+    /// The host whose manifest says what was last set through the APIs: the first Consul server of
+    /// the primary datacenter.
+    pub fn keeper(&self) -> Option<&NodeName> {
+        let mut hosts = self.hosts.values();
+        let first = hosts.find(|host| host.agents.consul_server && host.datacenter == self.primary);
+        first.map(|host| &host.node)
     }
 }
 

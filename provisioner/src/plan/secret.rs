@@ -1,5 +1,6 @@
 //! Secrets by name: what a plan may say of them.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use federation::names::{DatacenterName, NodeName};
@@ -55,6 +56,28 @@ impl Secret {
             Self::ConsulGossipKey | Self::NomadGossipKey => SecretKind::Key32,
             Self::GatewayCertificate(..) | Self::GatewayKey(..) => SecretKind::Given,
             _ => SecretKind::Uuid,
+        }
+    }
+
+    /// Whether it is for these nodes: their own, one of a datacenter of theirs, or everybody's.
+    pub fn is_for(
+        &self,
+        nodes: &BTreeSet<NodeName>,
+        datacenters: &BTreeSet<DatacenterName>,
+    ) -> bool {
+        match self {
+            Self::ConsulGossipKey
+            | Self::NomadGossipKey
+            | Self::ConsulManagementToken
+            | Self::NomadManagementToken => true,
+            Self::ConsulDnsToken(datacenter)
+            | Self::ConsulReplicationToken(datacenter)
+            | Self::ConsulTraefikToken(datacenter)
+            | Self::GatewayCertificate(datacenter, _)
+            | Self::GatewayKey(datacenter, _) => datacenters.contains(datacenter),
+            Self::ConsulAgentToken(node)
+            | Self::ConsulNomadToken(node)
+            | Self::ConsulCapacityToken(node) => nodes.contains(node),
         }
     }
 

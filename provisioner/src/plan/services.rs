@@ -1,6 +1,6 @@
 //! What is reached through the APIs of Consul and Nomad rather than on a host.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use federation::names::{DatacenterName, DomainName, NamespaceName, NodeName};
@@ -80,6 +80,16 @@ pub struct Gateway {
     pub certificates: Wildcards,
     /// The Consul token which Traefik reads the catalog with.
     pub consul_token: Secret,
+}
+
+impl Services {
+    /// What only people can give, by name: certificates that others have signed.
+    pub fn given(&self) -> BTreeSet<Secret> {
+        let gateways = self.gateways.iter();
+        gateways
+            .flat_map(|gateway| gateway.certificates.given())
+            .collect()
+    }
 }
 
 /// Plans the policies, tokens, namespaces and gateways of a federation.

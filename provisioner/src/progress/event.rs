@@ -74,6 +74,11 @@ pub enum Event {
         /// What came of it.
         verdict: Verdict,
     },
+    /// What the run did not look at, because only some hosts were chosen.
+    LeftOut {
+        /// Hosts, and what else there is.
+        what: Vec<String>,
+    },
     /// The run is over.
     RunDone {
         /// Its name.

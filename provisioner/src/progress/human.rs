@@ -198,6 +198,10 @@ impl Listener for Human {
                 subject,
                 verdict,
             } => self.above(&self.checked(&check, &subject, &verdict)),
+            Event::LeftOut { what } => {
+                let what = format!("left out by --on: {}", what.join("; "));
+                self.above(&format!("{}\n", self.paint("33", &what)));
+            }
             Event::RunDone {
                 changes,
                 failed,

@@ -106,7 +106,7 @@ impl Verifier<'_> {
         nomad: &Endpoint,
         nodes: &BTreeMap<String, nomad::NodeStub>,
     ) {
-        for host in self.plan.hosts.values().filter(|host| host.gpus.is_some()) {
+        for host in self.chosen().filter(|host| host.gpus.is_some()) {
             let node = host.node.as_str();
             let Some(stub) = nodes.get(node) else {
                 continue;

@@ -41,11 +41,13 @@ use crate::verify::wait::wait;
 pub struct Verifier<'a> {
     /// What should be.
     pub plan: &'a Plan,
+    /// The nodes that are proved; of its gateways, the plan has no others.
+    pub chosen: &'a BTreeSet<NodeName>,
     /// The operator's secrets.
     pub store: &'a Store,
     /// Who the operator is to Nomad.
     pub identity: &'a Identity,
-    /// A connection to each host that could be reached.
+    /// A connection to each of them that could be reached, and to a Nomad server.
     pub sessions: &'a BTreeMap<NodeName, Session>,
     /// The name of this run, which its jobs carry.
     pub run: &'a str,
@@ -90,12 +92,7 @@ impl Verifier<'_> {
             self.store.value(&Secret::NomadManagementToken),
         )?;
         let nodes = self.nodes(&nomad)?;
-        for host in self
-            .plan
-            .hosts
-            .values()
-            .filter(|host| host.agents.nomad_client)
-        {
+        for host in self.chosen().filter(|host| host.agents.nomad_client) {
             self.links(&mut told, &nomad, &nodes, host);
         }
         for gateway in &self.plan.services.gateways {
@@ -150,7 +147,12 @@ impl Verifier<'_> {
             .collect()
     }
 
-    /// The clients that run users' jobs; gateways run none.
+    fn chosen(&self) -> impl Iterator<Item = &HostPlan> {
+        let nodes = self.chosen.iter();
+        nodes.filter_map(|node| self.plan.hosts.get(node))
+    }
+
+    /// The clients that run users' jobs, chosen or not; gateways run none.
     fn workers(&self) -> impl Iterator<Item = (&HostPlan, &NomadClient)> {
         let clients = self
             .plan

@@ -7,6 +7,7 @@ use federation::nomad;
 
 use crate::host::Endpoint;
 
+use crate::plan::HostPlan;
 use crate::progress::Event;
 use crate::verify::{Answer, Told, Verifier, jobs, wait::wait};
 
@@ -22,7 +23,8 @@ impl Verifier<'_> {
         nodes: &BTreeMap<String, nomad::NodeStub>,
     ) {
         let mut started = Vec::new();
-        for (host, _) in self.workers() {
+        let chosen = |host: &HostPlan| self.chosen.contains(&host.node);
+        for (host, _) in self.workers().filter(|(host, _)| chosen(host)) {
             let Some(node) = nodes.get(host.node.as_str()) else {
                 continue;
             };

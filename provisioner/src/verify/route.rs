@@ -62,7 +62,8 @@ impl Verifier<'_> {
         Ok(format!("good for {} parent domain(s)", zones.len()))
     }
 
-    /// Proves a route for each namespace that a site serves.
+    /// Proves a route for each namespace that a site serves, if its gateway is among the chosen.
+    /// The job may come to any client of the site, as a user's would.
     pub(super) fn routes(&self, told: &mut Told, nomad: &Endpoint, datacenter: &DatacenterName) {
         let Some(gateway) = self
             .plan

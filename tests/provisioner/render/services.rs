@@ -109,7 +109,12 @@ fn what_others_sign_is_asked_for_by_name_and_never_made() {
     let demo = inventory.sites.get_mut(&name("demo-ai4eosc")).unwrap();
     demo.certificates = Certificates::Files;
     let plan = plan(&inventory);
-    let given: Vec<_> = plan.given().iter().map(ToString::to_string).collect();
+    let given: Vec<_> = plan
+        .services
+        .given()
+        .iter()
+        .map(ToString::to_string)
+        .collect();
     let expected = [
         "datacenter/demo-ai4eosc/traefik/ai4eosc/certificate",
         "datacenter/demo-ai4eosc/traefik/imagine/certificate",
@@ -117,7 +122,7 @@ fn what_others_sign_is_asked_for_by_name_and_never_made() {
         "datacenter/demo-ai4eosc/traefik/imagine/key",
     ];
     assert_eq!(given, expected);
-    assert!(plan.secrets().is_disjoint(&plan.given()));
+    assert!(plan.secrets().is_disjoint(&plan.services.given()));
     assert_eq!(
         plan.services.gateways[0].certificates.zones(),
         [
