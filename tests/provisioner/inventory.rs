@@ -152,13 +152,25 @@ fn the_example_loads_without_a_warning() {
         "example-one-server-0",
         "example-one-wn-0",
         "example-one-wn-1",
+        "example-two-batch-0",
+        "example-two-gateway-0",
+        "example-two-server-0",
+        "example-two-wn-0",
     ];
     assert_eq!(names, expected);
-    for (site, host) in hosts.values() {
-        assert!(inventory.is_primary(site));
+    let (one, two): (Vec<_>, Vec<_>) =
+        (hosts.values()).partition(|(site, _)| inventory.is_primary(site));
+    assert_eq!((one.len(), two.len()), (4, 4));
+    for (site, host) in one {
         assert_eq!(host.address, host.public_address);
         assert_eq!(host.vos, site.vos);
         assert_eq!((host.kind, site.ssh.port), (Kind::Compute, 22));
+    }
+    for (site, host) in two {
+        assert_ne!(host.address, host.public_address);
+        assert!(site.networks.iter().any(|net| net.contains(&host.address)));
+        assert_eq!((site.ssh.port, host.gpus.is_some()), (2222, false));
+        assert_ne!(site.versions, inventory.federation.versions);
     }
 }
 
