@@ -18,10 +18,12 @@ expect() {
 
 said() { grep -qE -- "$1" "$LOG" || { tail -n 15 "$LOG"; wrong "nothing was said of: $1"; }; }
 
-# What every host has, seen by inode, size and change time; what agents write themselves is left out.
-snapshot() {
+# What hosts (all of them unless said) have, seen by inode, size and change time; what agents
+# write themselves is left out.
+snapshot() { # [HOST...]
 	local host
-	for host in h1 h2 h3 h4; do
+	(($#)) || set -- h1 h2 h3 h4
+	for host; do
 		on "$host" "sudo find /etc /opt /usr /root /home /var/lib/atoll \
 			\( -path /opt/consul -o -path /opt/nomad -o -path /etc/docker/key.json \) -prune -o \
 			-printf '$host %p %i %s %C@ %m %u %g\n' 2>/dev/null; true"
@@ -48,7 +50,7 @@ unknown_key() {
 plan_writes_nothing() {
 	local before
 	before=$(snapshot; find "$SITE" -printf '%p %i %s %C@\n')
-	expect 1 "$ATOLL" plan "$SITE"
+	expect 1 "$ATOLL" plan "$SITE" "${ON[@]}"
 	said 'start consul'
 	[[ $(snapshot; find "$SITE" -printf '%p %i %s %C@\n') == "$before" ]] || wrong "something was written"
 }
@@ -56,7 +58,7 @@ plan_writes_nothing() {
 template_without_value() {
 	mkdir -p "$SITE/templates/docker"
 	printf '{\n  "data-root": "{{ data_rot }}"\n}\n' >"$SITE/templates/docker/daemon.json.tera"
-	expect 2 "$ATOLL" apply "$SITE" --yes
+	expect 2 "$ATOLL" apply "$SITE" "${ON[@]}" --yes
 	rm -r "$SITE/templates"
 	said 'docker/daemon.json.tera, line 2: Variable `data_rot` is not defined'
 	bare
@@ -67,10 +69,10 @@ ssh_agent() {
 	rm -f "$socket"
 	ssh-agent -D -a "$socket" >/dev/null & agent=$!
 	wait_for 10 "[[ -S '$socket' ]]" || wrong "no ssh-agent"
-	SSH_AUTH_SOCK=$socket ATOLL_SSH_KEY='' expect 1 env -u ATOLL_SSH_KEY "$ATOLL" plan "$SITE"
+	SSH_AUTH_SOCK=$socket ATOLL_SSH_KEY='' expect 1 env -u ATOLL_SSH_KEY "$ATOLL" plan "$SITE" "${ON[@]}"
 	said 'accepted none of the keys offered'
 	SSH_AUTH_SOCK=$socket ssh-add -q "$ATOLL_SSH_KEY" 2>/dev/null
-	SSH_AUTH_SOCK=$socket expect 1 env -u ATOLL_SSH_KEY "$ATOLL" plan "$SITE"
+	SSH_AUTH_SOCK=$socket expect 1 env -u ATOLL_SSH_KEY "$ATOLL" plan "$SITE" "${ON[@]}"
 	kill "$agent"
 	said 'start consul'
 	! grep -q '^failed' "$LOG" || wrong "a host was not reached with a key of ssh-agent"
@@ -78,7 +80,7 @@ ssh_agent() {
 
 revoked_host_key() {
 	sed "s#^\($NETWORK\.13\)#@revoked \1#" "$STATE/known_hosts" >"$STATE/known_revoked"
-	expect 1 "$ATOLL" plan "$SITE" --known-hosts "$STATE/known_revoked"
+	expect 1 "$ATOLL" plan "$SITE" "${ON[@]}" --known-hosts "$STATE/known_revoked"
 	said 'failed example-one-wn-0: the host key of .* is marked @revoked'
 	[[ $(grep -c '^failed' "$LOG") == 1 ]] || wrong "other hosts failed too"
 }
@@ -89,7 +91,7 @@ second_operator() {
 	before=$(snapshot)
 	on h3 'sudo sh -c "echo \$\$ >/run/holder.pid; exec flock /run/atoll.lock sh -c \"echo run 20260101T000000Z of somebody, process 7 >/run/atoll.lock; echo held; exec sleep 60\""' >"$STATE/holder" &
 	wait_for 10 "grep -q held '$STATE/holder'" || wrong "the lock cannot be held"
-	expect 1 "$ATOLL" apply "$SITE" --yes
+	expect 1 "$ATOLL" apply "$SITE" "${ON[@]}" --yes
 	on h3 'sudo sh -c "kill \$(cat /run/holder.pid); rm /run/holder.pid"'
 	said 'failed example-one-wn-0: another run is at work there \(run 20260101T000000Z of somebody'
 	[[ $(snapshot) == "$before" ]] || wrong "something was changed"
@@ -100,7 +102,7 @@ changed_host_key() {
 	ssh-keygen -q -t ed25519 -N '' -f "$STATE/other" <<<y >/dev/null
 	key=$(cut -d' ' -f1,2 "$STATE/other.pub")
 	sed "s#^\($NETWORK\.13[^ ]*\) .*#\1 $key#" "$STATE/known_hosts" >"$STATE/known_wrong"
-	expect 1 "$ATOLL" plan "$SITE" --known-hosts "$STATE/known_wrong"
+	expect 1 "$ATOLL" plan "$SITE" "${ON[@]}" --known-hosts "$STATE/known_wrong"
 	said "failed.* example-one-wn-0: the host key of $NETWORK.13:22 has changed"
 	said 'example-one-wn-1: [0-9]+ changes'
 }
@@ -110,7 +112,7 @@ wrong_digest() {
 	before=$(snapshot)
 	rm -rf "$copy" && cp -r "$SITE" "$copy"
 	sed -i -E 's#^.{8}(.*  consul/)#00000000\1#' "$copy/artifacts.lock"
-	expect 1 "$ATOLL" apply "$copy" --yes
+	expect 1 "$ATOLL" apply "$copy" "${ON[@]}" --yes
 	said 'consul has SHA-256 [0-9a-f]{64}, but artifacts.lock says 00000000'
 	[[ $(snapshot) == "$before" ]] || wrong "a host was touched"
 }
@@ -118,7 +120,7 @@ wrong_digest() {
 # Something else holds Consul's port on one host: the wave fails there, and leaves no file of its own.
 put_back() {
 	on h3 'sudo systemd-run --quiet --unit=squatter python3 -m http.server 8500 --bind 127.0.0.1'
-	expect 1 "$ATOLL" apply "$SITE" --yes
+	expect 1 "$ATOLL" apply "$SITE" "${ON[@]}" --yes
 	on h3 'sudo systemctl stop squatter'
 	said 'failed.* example-one-wn-0: consul clients: '
 	said 'put back'
@@ -133,7 +135,7 @@ plug_pulled() {
 	local pid
 	# Not what an earlier case has left there.
 	: >"$LOG"
-	"$ATOLL" apply "$SITE" --yes >"$LOG" 2>&1 </dev/null &
+	"$ATOLL" apply "$SITE" "${ON[@]}" --yes >"$LOG" 2>&1 </dev/null &
 	pid=$!
 	wait_for 120 "grep -q 'example-one-wn-0: installing packages' '$LOG'" || wrong "no packages were installed"
 	"$LAB/poweroff" h3 >/dev/null
@@ -145,7 +147,7 @@ plug_pulled() {
 }
 
 first_apply() {
-	expect 0 "$ATOLL" apply "$SITE" --yes --output json
+	expect 0 "$ATOLL" apply "$SITE" "${ON[@]}" --yes --output json
 	said '"event":"run_done".*"failed":\[\]'
 }
 
@@ -163,34 +165,34 @@ secured() {
 second_apply() {
 	local before
 	before=$(snapshot; find "$SITE" -printf '%p %i %s %C@\n')
-	expect 0 "$ATOLL" apply "$SITE" --yes
+	expect 0 "$ATOLL" apply "$SITE" "${ON[@]}" --yes
 	said '^0 changes'
 	diff <(say "$before") <(snapshot; find "$SITE" -printf '%p %i %s %C@\n') >"$LOG" || { head "$LOG"; wrong "something was written or restarted"; }
-	expect 0 "$ATOLL" plan "$SITE"
+	expect 0 "$ATOLL" plan "$SITE" "${ON[@]}"
 }
 
 drift() {
 	on h3 'sudo sed -i s/INFO/DEBUG/ /etc/nomad.d/nomad.hcl'
-	expect 1 "$ATOLL" plan "$SITE"
+	expect 1 "$ATOLL" plan "$SITE" "${ON[@]}"
 	said 'replace /etc/nomad.d/nomad.hcl  \(restarts nomad\)'
 	said '\-log_level            = "DEBUG"'
 	said '^1 change,'
-	expect 0 "$ATOLL" apply "$SITE" --yes
-	expect 0 "$ATOLL" plan "$SITE"
+	expect 0 "$ATOLL" apply "$SITE" "${ON[@]}" --yes
+	expect 0 "$ATOLL" plan "$SITE" "${ON[@]}"
 }
 
 # A unit that stops starting at boot, and systemd was not told: what it remembers is older than the disk.
 enabled_behind() {
 	on h3 'sudo rm /etc/systemd/system/multi-user.target.wants/nomad.service; sudo systemctl daemon-reload'
-	expect 1 "$ATOLL" plan "$SITE"
+	expect 1 "$ATOLL" plan "$SITE" "${ON[@]}"
 	said 'enable nomad'
-	expect 0 "$ATOLL" apply "$SITE" --yes
+	expect 0 "$ATOLL" apply "$SITE" "${ON[@]}" --yes
 	on h3 'test -e /etc/systemd/system/multi-user.target.wants/nomad.service' || wrong "nomad does not start at boot"
-	expect 0 "$ATOLL" plan "$SITE"
+	expect 0 "$ATOLL" plan "$SITE" "${ON[@]}"
 }
 
 verified() {
-	expect 0 "$ATOLL" verify "$SITE"
+	expect 0 "$ATOLL" verify "$SITE" "${ON[@]}"
 	said '^ok +route +example.example-one: https://'
 	said '^ok +route +imagine.example-one: https://'
 	said 'meta.status is ready'
@@ -233,7 +235,7 @@ verify_interrupted() {
 	no_jobs
 	# Not what an earlier case has left there.
 	: >"$LOG"
-	"$ATOLL" verify "$SITE" >"$LOG" 2>&1 </dev/null &
+	"$ATOLL" verify "$SITE" "${ON[@]}" >"$LOG" 2>&1 </dev/null &
 	pid=$!
 	wait_for 30 "grep -q 'proving the route' '$LOG'" || wrong "no route was tried"
 	kill -INT "$pid"
@@ -248,10 +250,10 @@ broken_token() {
 		python3 -c 'import json, sys; print(next(t["AccessorID"] for t in json.load(sys.stdin) if t["SecretID"] == sys.argv[1]))' \
 			"$(secret node/example-one-wn-0/consul/nomad-token)")
 	consul_cli acl token delete -accessor-id "$accessor" >/dev/null
-	expect 1 "$ATOLL" verify "$SITE"
+	expect 1 "$ATOLL" verify "$SITE" "${ON[@]}"
 	said '^failed +token +example-one-wn-0: Consul does not accept the token of the Nomad agent'
-	expect 0 "$ATOLL" apply "$SITE" --yes --deep
-	expect 0 "$ATOLL" verify "$SITE"
+	expect 0 "$ATOLL" apply "$SITE" "${ON[@]}" --yes --deep
+	expect 0 "$ATOLL" verify "$SITE" "${ON[@]}"
 }
 
 broken_certificate() {
@@ -268,28 +270,28 @@ print(json.dumps({"Path": v["Path"], "Namespace": "default", "Items": v["Items"]
 	on h1 'sudo rm /run/variable.json'
 	wait_for 60 "openssl s_client -connect $NETWORK.12:443 -servername a.one-deployments.example.org </dev/null 2>/dev/null | grep -q 'CN = other'" ||
 		wrong "Traefik does not show the other certificate"
-	expect 1 "$ATOLL" verify "$SITE"
+	expect 1 "$ATOLL" verify "$SITE" "${ON[@]}"
 	said '^failed +certificate +example-one-gateway-0: one-deployments'
-	expect 0 "$ATOLL" apply "$SITE" --yes --deep
-	wait_for 60 "'$ATOLL' verify '$SITE' >'$LOG' 2>&1" || { tail "$LOG"; wrong "the certificate was not put right"; }
+	expect 0 "$ATOLL" apply "$SITE" "${ON[@]}" --yes --deep
+	wait_for 60 "'$ATOLL' verify '$SITE' ${ON[*]} >'$LOG' 2>&1" || { tail "$LOG"; wrong "the certificate was not put right"; }
 }
 
 broken_agent() {
 	on h3 'sudo systemctl stop consul'
-	expect 1 "$ATOLL" verify "$SITE"
+	expect 1 "$ATOLL" verify "$SITE" "${ON[@]}"
 	said '^failed +consul-agent +example-one-wn-0: cannot ask Consul'
 	said '^not tried +token +example-one-wn-0'
-	expect 0 "$ATOLL" apply "$SITE" --yes
-	expect 0 "$ATOLL" verify "$SITE"
+	expect 0 "$ATOLL" apply "$SITE" "${ON[@]}" --yes
+	expect 0 "$ATOLL" verify "$SITE" "${ON[@]}"
 }
 
 broken_traefik() {
 	nomad_cli job stop -purge traefik-example-one >/dev/null
-	expect 1 "$ATOLL" verify "$SITE"
+	expect 1 "$ATOLL" verify "$SITE" "${ON[@]}"
 	said '^failed +traefik +example-one-gateway-0: Nomad has no job traefik-example-one'
 	said '^not tried +route'
-	expect 0 "$ATOLL" apply "$SITE" --yes --deep
-	expect 0 "$ATOLL" verify "$SITE"
+	expect 0 "$ATOLL" apply "$SITE" "${ON[@]}" --yes --deep
+	expect 0 "$ATOLL" verify "$SITE" "${ON[@]}"
 }
 
 broken_metadata() {
@@ -297,11 +299,58 @@ broken_metadata() {
 	id=$(nomad_cli node status -json | python3 -c 'import json, sys; print(next(n["ID"] for n in json.load(sys.stdin) if n["Name"] == "example-one-wn-1" and n["Status"] == "ready"))')
 	nomad_cli node meta apply -node-id "$id" domain=other >/dev/null
 	wait_for 30 "nomad_cli node status -json $id | grep -q '\"domain\": \"other\"'" || wrong "the metadata did not change"
-	expect 1 "$ATOLL" verify "$SITE"
+	expect 1 "$ATOLL" verify "$SITE" "${ON[@]}"
 	said '^failed +metadata +example-one-wn-1: meta.domain is "other", not "one"'
 	nomad_cli node meta apply -node-id "$id" domain=one >/dev/null
 	wait_for 30 "nomad_cli node status -json $id | grep -q '\"domain\": \"one\"'" || wrong "the metadata did not change back"
-	expect 0 "$ATOLL" verify "$SITE"
+	expect 0 "$ATOLL" verify "$SITE" "${ON[@]}"
+}
+
+# Two hosts have drifted. What is chosen is put right, and nothing else is looked at.
+part_only() {
+	local before
+	expect 2 "$ATOLL" plan "$SITE" --on wn-7
+	said 'no host is meant by `wn-7` \(did you mean wn-[01]'
+	expect 2 "$ATOLL" apply "$SITE" --yes --on @gpus
+	said '`@gpus` means nothing'
+	for host in h3 h4; do on "$host" 'sudo sed -i s/INFO/DEBUG/ /etc/nomad.d/nomad.hcl'; done
+	before=$(snapshot h1 h2 h3)
+	expect 1 "$ATOLL" plan "$SITE" --on wn-1
+	said '^1 change,'
+	said '^left out by --on: 7 of 8 hosts; what is set through the APIs'
+	said '^next: atoll apply .* --on wn-1$'
+	! grep -E 'example-one-(wn-0|gateway-0|server-0):' "$LOG" || wrong "a host was asked that was not chosen"
+	expect 0 "$ATOLL" apply "$SITE" --yes --on wn-1
+	said '^1 change,'
+	said '^next: atoll verify .* --on wn-1$'
+	expect 0 "$ATOLL" verify "$SITE" --on wn-1
+	said '^ok +probe +example-one-wn-1: '
+	said '^left out by --on: 7 of 8 hosts; routes through example-one-gateway-0'
+	! grep -E '^(ok|failed|not tried) +[a-z-]+ +(example-one-wn-0|example-one-gateway-0|example.example-one)' "$LOG" ||
+		wrong "what was not chosen was proved"
+	[[ $(snapshot h1 h2 h3) == "$before" ]] || wrong "a host was changed that was not chosen"
+	expect 1 "$ATOLL" plan "$SITE" "${ON[@]}"
+	said '^1 change,'
+	said '^example-one-wn-0$'
+	expect 0 "$ATOLL" apply "$SITE" --yes "${ON[@]}"
+	expect 0 "$ATOLL" plan "$SITE" "${ON[@]}"
+}
+
+# A bare host joins without a server being chosen: that gives the tokens, and is not changed.
+part_joins() {
+	local accessor before
+	"$LAB/reset" h4 >/dev/null
+	accessor=$(consul_cli acl token list -format=json |
+		python3 -c 'import json, sys; print(next(t["AccessorID"] for t in json.load(sys.stdin) if t["SecretID"] == sys.argv[1]))' \
+			"$(secret node/example-one-wn-1/consul/agent-token)")
+	consul_cli acl token delete -accessor-id "$accessor" >/dev/null
+	before=$(snapshot h1 h2 h3)
+	expect 0 "$ATOLL" apply "$SITE" --yes --on wn-1
+	said 'connecting to a Consul server of the primary datacenter, for tokens of the chosen hosts'
+	[[ $(snapshot h1 h2 h3) == "$before" ]] || wrong "a host was changed that was not chosen"
+	consul_cli acl token read -accessor-id "$accessor" >/dev/null || wrong "the token was not made"
+	expect 0 "$ATOLL" verify "$SITE" --on wn-1
+	expect 0 "$ATOLL" plan "$SITE" "${ON[@]}"
 }
 
 # Everything in the store that must never be seen: token and key values, and a line of each private key.
@@ -342,7 +391,7 @@ interrupted() {
 	"$LAB/reset" h4 >/dev/null
 	# Not what an earlier case has left there.
 	: >"$LOG"
-	"$ATOLL" apply "$SITE" --yes >"$LOG" 2>&1 </dev/null &
+	"$ATOLL" apply "$SITE" "${ON[@]}" --yes >"$LOG" 2>&1 </dev/null &
 	pid=$!
 	wait_for 60 "grep -q 'example-one-wn-1: installing' '$LOG'" || wrong "nothing was installed"
 	kill -INT "$pid"
@@ -350,7 +399,7 @@ interrupted() {
 	said 'stopping after this wave'
 	said 'stopped by the operator'
 	on h4 'systemctl is-active --quiet docker && ! systemctl is-active --quiet consul' || wrong "the wave was not brought to its end"
-	expect 0 "$ATOLL" apply "$SITE" --yes
-	expect 0 "$ATOLL" plan "$SITE"
-	expect 0 "$ATOLL" verify "$SITE"
+	expect 0 "$ATOLL" apply "$SITE" "${ON[@]}" --yes
+	expect 0 "$ATOLL" plan "$SITE" "${ON[@]}"
+	expect 0 "$ATOLL" verify "$SITE" "${ON[@]}"
 }

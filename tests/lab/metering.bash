@@ -158,7 +158,7 @@ across_a_month_end() {
 	on h1 "sudo -u atoll-accounting atoll-accounting publish --dry-run" >"$LOG" 2>&1 || wrong "publish --dry-run failed"
 	python3 "$LAB/usage.py" message --messages "$LOG" --allocation "$STATE/month.json" --entries "$STATE/entries.json" \
 		--shift-us $((shift_s * 1000000)) || wrong "the messages are wrong"
-	expect 0 "$ATOLL" apply "$SITE" --yes
+	expect 0 "$ATOLL" apply "$SITE" "${ON[@]}" --yes
 }
 
 # Twenty times, at random moments, one of the two is killed while two jobs run.
