@@ -92,14 +92,14 @@ judge() {
 # counter GROUP: what a group of h4 and all that ever was in it have used, in µs, by the kernel.
 counter() { on h4 "cat /sys/fs/cgroup/cpuacct/$1/cpuacct.usage 2>/dev/null || echo 0" | awk '{printf "%d", $1 / 1000}'; }
 
-# scenario [FAULTS]: GPU 1 works 1.2 s of each 3 s from now on, GPU 2 not at all.
+# scenario [FAULTS [GPUS]]: these (1 unless said) of the GPUs 1 and 2 work 1.2 s of each 3 s from now on.
 scenario() {
-	python3 - "${1:-[]}" >"$STATE/scenario.json" <<-'SCENARIO'
+	python3 - "${1:-[]}" "${2:-1}" >"$STATE/scenario.json" <<-'SCENARIO'
 		import json, sys, time
 		uuid = lambda n: f"GPU-{str(n) * 8}-0000-4000-8000-00000000000{n}"
 		busy = [{"from_us": 0, "until_us": 3_600_000_000, "period_us": 3_000_000, "busy_us": 1_200_000}]
 		gpus = [{"uuid": uuid(n), "name": "NVIDIA A100-PCIE-40GB", "pci": f"00000000:{3 + n}B:00.0",
-		         "memory_mib": 40960, "memory_reserved_mib": 479, "busy": busy if n == 1 else []} for n in (1, 2)]
+		         "memory_mib": 40960, "memory_reserved_mib": 479, "busy": busy if str(n) in sys.argv[2].split() else []} for n in (1, 2)]
 		print(json.dumps({"driver_version": "550.163.01", "cuda_version": 12040, "gpus": gpus,
 		                  "epoch_us": int(time.time() * 1e6), "faults": json.loads(sys.argv[1])}))
 	SCENARIO
