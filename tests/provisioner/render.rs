@@ -4,6 +4,7 @@ mod accepted;
 mod command;
 mod folder;
 mod handouts;
+mod own;
 mod property;
 mod services;
 

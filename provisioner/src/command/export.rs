@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use crate::cli::Export;
+use crate::command::place::apart;
 use crate::command::{Ended, Error};
 use crate::progress::{Format, show};
 use crate::{importers, inventory, render};
@@ -13,6 +14,7 @@ pub(super) fn run(what: &Export, format: Format) -> Result<Ended, Error> {
         out,
     } = what;
     let loaded = inventory::load(folder)?;
+    apart(folder, out)?;
     let exported = importers::export(&loaded.inventory);
     let files = exported.files.into_iter();
     let files = files.map(|(name, text)| (name, text.into())).collect();

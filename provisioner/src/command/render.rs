@@ -4,6 +4,7 @@ use std::path::Path;
 
 use serde_json::json;
 
+use crate::command::place::apart;
 use crate::command::{Ended, Error};
 use crate::inventory;
 use crate::plan;
@@ -22,6 +23,7 @@ pub(super) fn run(
     format: Format,
 ) -> Result<Ended, Error> {
     let loaded = inventory::load(folder)?;
+    apart(folder, out)?;
     let plan = plan::plan(&loaded.inventory);
     let chosen = on.map(|selector| selector.nodes(&plan)).transpose()?;
     let mut rendered = render::render(&plan, &Overrides::read(&folder.join("templates"))?)?;

@@ -15,6 +15,7 @@ mod filters;
 mod folder;
 mod handouts;
 mod merged;
+mod mistakes;
 mod placeholder;
 mod templates;
 mod tree;
@@ -32,6 +33,7 @@ use crate::plan::{
 
 pub use filled::{Unfilled, filled};
 pub use folder::{Readers, WriteError, write};
+pub use mistakes::{Mistake, mistakes};
 pub use placeholder::{UnfilledSecret, fill, throwaway};
 pub use templates::{Overrides, RenderError, TEMPLATES};
 pub use tree::{hosts_tree, tree};

@@ -100,6 +100,8 @@ pub enum RenderError {
         template: String,
         /// The line in it, counted from one.
         line: usize,
+        /// The column, counted from one.
+        column: usize,
         /// What is wrong, with the name it is about.
         message: String,
     },
@@ -139,6 +141,18 @@ impl Overrides {
             })?;
         }
         Self::of(own)
+    }
+
+    /// Whether all templates are Atoll's.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Each template alone, by name.
+    pub(super) fn single(&self) -> impl Iterator<Item = (&str, Self)> {
+        let single = |name: &String, text: &String| Self([(name.clone(), text.clone())].into());
+        let all = self.0.iter();
+        all.map(move |(name, text)| (name.as_str(), single(name, text)))
     }
 
     /// Texts by the names of the templates whose place they take.
@@ -226,6 +240,7 @@ fn located(template: &'static str, error: tera::Error) -> RenderError {
         ErrorKind::RenderingError(report) => RenderError::Template {
             template: report.filename().to_owned(),
             line: report.span().start_line,
+            column: report.span().start_col + 1,
             message: report.message().trim_end_matches('.').to_owned(),
         },
         _ => RenderError::Engine {
