@@ -17,6 +17,7 @@ mod federation;
 mod file;
 mod host;
 mod outline;
+mod private;
 mod problem;
 mod read;
 mod schema;
@@ -37,6 +38,7 @@ pub use federation::{
     Nvidia, Versions, Vo,
 };
 pub use host::{Gpus, Host, HostSsh, Kind, NodeType, Role, Volume};
+pub use private::is_private;
 pub use problem::{InventoryError, Problem, Severity};
 pub use read::{Draft, Loaded, judge, load, load_with};
 pub use schema::{Document, schema};

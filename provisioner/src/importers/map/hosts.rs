@@ -11,7 +11,7 @@ use super::{Member, Part, Source};
 use crate::importers::draft::HostDraft;
 use crate::importers::known::{DEPLOY, IGNORED_GROUPS, usual};
 use crate::importers::report::Place;
-use crate::inventory::nearest;
+use crate::inventory::{is_private, nearest};
 
 /// Names of hosts for which others are sought that may have been meant.
 const MAX_SUGGESTIONS: usize = 20;
@@ -327,10 +327,6 @@ fn gpus(source: &Source, members: &[Member]) {
 
 /// Servers are dialled by other sites and gateways by users, so a private address is not enough.
 fn private<'h>(source: &Source, members: &[Member], hosts: impl Iterator<Item = &'h HostDraft>) {
-    let is_private = |address: IpAddr| match address {
-        IpAddr::V4(address) => address.is_private(),
-        IpAddr::V6(address) => address.is_unique_local(),
-    };
     let hosts = hosts.filter(|host| is_private(host.public_address.unwrap_or(host.address)));
     let ansible: BTreeSet<_> = hosts.map(|host| host.ansible.as_str()).collect();
     let dialled = [Part::ConsulServer, Part::NomadServer, Part::Gateway];

@@ -6,6 +6,7 @@ use ipnet::IpNet;
 
 use super::super::decode::Spot;
 use super::super::file::{AccessEntry, Files, HostEntry, SiteFile};
+use super::super::private::is_private;
 use super::super::problem::Problems;
 use super::{Taken, each};
 
@@ -241,18 +242,6 @@ fn dialled(host: &HostEntry, problems: &Problems) {
 
 fn public(host: &HostEntry) -> Option<&Spot<IpAddr>> {
     host.public_address.as_ref().or(host.address.as_ref())
-}
-
-/// Whether no route of the internet leads there. Ranges of documentation count as public.
-fn is_private(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(it) => {
-            let [first, second, ..] = it.octets();
-            let is_shared = first == 100 && (64..128).contains(&second);
-            it.is_private() || it.is_link_local() || is_shared
-        }
-        IpAddr::V6(it) => it.is_unique_local() || it.is_unicast_link_local(),
-    }
 }
 
 fn overlap(one: &IpNet, other: &IpNet) -> bool {

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-use crate::inventory::{Host, Inventory, Role, Site};
+use crate::inventory::{Host, Inventory, Role, Site, is_private};
 
 /// The name of a set of addresses: `consul-servers` of all sites, `example-one/hosts` of one, and
 /// `example-one/gateways/public` as others see them.
@@ -198,13 +198,6 @@ fn networks(networks: &[IpNet]) -> Addresses {
     names(IpNet::aggregate(&networks.to_vec()).into_iter().map(shown))
 }
 
-fn is_private(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(address) => address.is_private() || address.is_link_local(),
-        IpAddr::V6(address) => address.is_unique_local() || address.is_unicast_link_local(),
-    }
-}
-
 impl fmt::Display for Group {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&self.0)
@@ -234,19 +227,6 @@ mod tests {
             (&[], ""),
         ] {
             assert_eq!(said(addresses), expected);
-        }
-    }
-
-    #[test]
-    fn a_private_address_is_known_as_one() {
-        for (address, expected) in [
-            ("192.168.4.10", true),
-            ("10.0.0.1", true),
-            ("198.51.100.1", false),
-            ("fd00::1", true),
-            ("2001:db8::1", false),
-        ] {
-            assert_eq!(is_private(address.parse().unwrap()), expected, "{address}");
         }
     }
 }
