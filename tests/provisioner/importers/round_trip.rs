@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
+use federation::names::{DatacenterName, VoName};
 use provisioner::importers::{Answers, Owner, SourceFile, Sources, export, import};
-use provisioner::inventory::{Inventory, judge, load};
+use provisioner::inventory::{Certificates, Inventory, Vo, judge, load};
 
 use super::bounds::{Numbers, cases};
 use super::repository;
+use crate::golden::name;
 
 /// A site as somebody might have it in ai4-ansible.
 struct Site {
@@ -223,4 +225,34 @@ fn the_sites_of_a_federation_keep_their_hosts() {
     }
     let lost = export(&inventory).lost;
     assert_eq!(lost, Vec::<String>::new());
+}
+
+/// Ansible has room for one parent domain a site.
+#[test]
+fn the_domain_of_a_certificate_is_one_that_its_site_serves() {
+    let mut inventory = load(&repository().join("inventories/ai4os"))
+        .unwrap()
+        .inventory;
+    let vo: VoName = name("vo.example.org");
+    let own = Vo {
+        namespace: name("example"),
+        domain: name("deployments.example.org"),
+    };
+    inventory.federation.vos.insert(vo.clone(), own);
+    let walton: DatacenterName = name("walton-imagine");
+    let site = inventory.sites.get_mut(&walton).unwrap();
+    site.certificates = Certificates::Files;
+    let exported = export(&inventory);
+    let variables = &exported.files[Path::new("walton-imagine/group_vars/all.yml")];
+    let said = "traefik_certs: walton-deployments.cloud.imagine-ai.eu\n";
+    assert!(variables.contains(said), "{variables}");
+    let lost = "walton-imagine: Ansible has no place for the domain of vo.example.org";
+    assert!(exported.lost.iter().any(|it| it == lost), "{exported:?}");
+
+    inventory.sites.get_mut(&walton).unwrap().vos.insert(vo);
+    let exported = export(&inventory);
+    let variables = &exported.files[Path::new("walton-imagine/group_vars/all.yml")];
+    let said = "traefik_certs: walton-deployments.example.org\n";
+    assert!(variables.contains(said), "{variables}");
+    assert!(exported.lost.iter().all(|it| it != lost), "{exported:?}");
 }

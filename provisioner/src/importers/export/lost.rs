@@ -1,5 +1,6 @@
 //! What an inventory says and Ansible's files have no place for.
 
+use super::variables::without_domain;
 use crate::inventory::{Certificates, Extra, Host, Inventory, Kind, Role, Site};
 
 /// What of the federation no variable says.
@@ -21,7 +22,7 @@ pub(super) fn of_federation(inventory: &Inventory) -> Vec<String> {
 }
 
 /// What of a site no variable says.
-pub(super) fn of_site(site: &Site, lost: &mut Vec<String>) {
+pub(super) fn of_site(inventory: &Inventory, site: &Site, lost: &mut Vec<String>) {
     let nothing = Extra::default();
     let any = |is: fn(&Host) -> bool| site.hosts.values().any(is);
     let models = |host: &Host| {
@@ -60,6 +61,12 @@ pub(super) fn of_site(site: &Site, lost: &mut Vec<String>) {
     for (key, _) in said.iter().filter(|(_, is_said)| *is_said) {
         lost.push(format!(
             "{}: Ansible has no place for {key}",
+            site.datacenter
+        ));
+    }
+    for vo in without_domain(inventory, site) {
+        lost.push(format!(
+            "{}: Ansible has no place for the domain of {vo}",
             site.datacenter
         ));
     }

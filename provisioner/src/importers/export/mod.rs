@@ -45,7 +45,7 @@ pub fn export(inventory: &Inventory) -> Exported {
             folder.join("group_vars/all.yml"),
             variables::variables(inventory, site),
         );
-        lost::of_site(site, &mut lost);
+        lost::of_site(inventory, site, &mut lost);
     }
     Exported { files, lost }
 }

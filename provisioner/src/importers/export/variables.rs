@@ -4,8 +4,10 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::net::IpAddr;
 
+use federation::names::VoName;
+
 use crate::importers::known::{AI4EOSC, NAMESPACES, UNNEEDED, is_secret, usual};
-use crate::inventory::{Certificates, Inventory, Role, Site};
+use crate::inventory::{Certificates, Inventory, Role, Site, Vo};
 
 /// `group_vars/all.yml`: what the site says, then what ai4-ansible's roles cannot do without.
 pub(super) fn variables(inventory: &Inventory, site: &Site) -> String {
@@ -99,22 +101,34 @@ fn shipped() -> String {
     text
 }
 
-/// The parent domain for which the site's certificate stands: the one that no list of namespaces
-/// gives.
+/// The parent domain for which the site's certificate stands. Ansible has room for one of those of
+/// the VOs that the site serves: the first that no list of namespaces gives, or else the first.
 fn parent(inventory: &Inventory, site: &Site) -> String {
     let vos = &inventory.federation.vos;
-    let is_listed = |namespace: &str, domain: &str| {
-        NAMESPACES
-            .iter()
-            .any(|(name, _, usual)| *name == namespace && *usual == domain)
-    };
-    let unlisted = vos
-        .values()
-        .find(|vo| !is_listed(vo.namespace.as_str(), vo.domain.as_str()));
-    let served = site.vos.iter().find_map(|vo| vos.get(vo));
+    let served = || site.vos.iter().filter_map(|vo| vos.get(vo));
+    let unlisted = served().find(|vo| !is_listed(vo));
     unlisted
-        .or(served)
+        .or_else(|| served().next())
         .map_or_else(|| AI4EOSC.to_owned(), |vo| vo.domain.to_string())
+}
+
+/// Whether ai4-ansible's list of namespaces gives a VO its domain.
+fn is_listed(vo: &Vo) -> bool {
+    let (namespace, domain) = (vo.namespace.as_str(), vo.domain.as_str());
+    let mut known = NAMESPACES.iter();
+    known.any(|(name, _, usual)| *name == namespace && *usual == domain)
+}
+
+/// The VOs whose domain no variable of the site says.
+pub(super) fn without_domain<'a>(
+    inventory: &'a Inventory,
+    site: &Site,
+) -> impl Iterator<Item = &'a VoName> {
+    let said = matches!(site.certificates, Certificates::Files).then(|| parent(inventory, site));
+    let is_said = move |vo: &Vo| is_listed(vo) || said.as_deref() == Some(vo.domain.as_str());
+    let vos = inventory.federation.vos.iter();
+    vos.filter(move |(_, vo)| !is_said(vo))
+        .map(|(name, _)| name)
 }
 
 /// The branch of a driver, where an import would find the same version by it.
