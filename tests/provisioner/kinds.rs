@@ -293,3 +293,39 @@ fn every_daemon_json_is_one() {
     }
     assert_eq!(seen, 8);
 }
+
+/// With the sizes of files beside a driver that writes none, Docker does not start.
+#[test]
+fn a_log_driver_without_files_has_no_sizes_of_files() {
+    for (levels, driver, has_sizes) in [
+        (["", ""], "json-file", true),
+        (["local", ""], "local", true),
+        (["journald", ""], "journald", false),
+        (["journald", "json-file"], "json-file", true),
+        (["", "none"], "none", false),
+    ] {
+        let mut inventory = kinds();
+        let site = inventory.sites.values_mut().next().unwrap();
+        let [of_all, of_site] = levels.map(|driver| {
+            let driver = Some(driver).filter(|it| !it.is_empty());
+            driver.map(|it| ("log-driver".to_owned(), it.into()))
+        });
+        site.extra.docker = of_site.into_iter().collect();
+        inventory.federation.extra.docker = of_all.into_iter().collect();
+        for host in site.hosts.values_mut() {
+            host.extra.docker.clear();
+        }
+        let rendered = render(&plan(&inventory), &Overrides::default()).unwrap();
+        let files = rendered.hosts.values().flatten();
+        let file = files
+            .clone()
+            .find(|file| file.path.ends_with("daemon.json"));
+        let Body::Text(text) = &file.unwrap().body else {
+            panic!("no text")
+        };
+        let daemon: serde_json::Value = serde_json::from_str(text).unwrap();
+        assert_eq!(daemon["log-driver"], driver, "{levels:?}");
+        let sizes = daemon["log-opts"].get("max-size");
+        assert_eq!(sizes.is_some(), has_sizes, "{levels:?}: {text}");
+    }
+}

@@ -19,8 +19,9 @@ use crate::render::{hosts_are_accepted, program, run, varied};
 
 const CONSUL: [&str; 3] = ["1.21.5", "1.22.3", "2.0.0"];
 const NOMAD: [&str; 4] = ["1.10.5", "1.11.3", "2.0.0", "2.0.4"];
-const DOCKER: [&str; 3] = [
+const DOCKER: [&str; 4] = [
     "20.10.24+dfsg1-1",
+    "26.1.5+dfsg1-9+b4",
     "5:28.5.1-1~debian.12~bookworm",
     "5:29.0.1-1~debian.12~bookworm",
 ];

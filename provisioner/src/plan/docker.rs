@@ -1,5 +1,7 @@
 //! Docker on a Nomad client: the packages, the daemon's file, the images it must have.
 
+use serde_json::{Map, Value};
+
 use crate::inventory::{DockerSource, Host, Role};
 use crate::versions::{Options, Product, upstream};
 
@@ -60,19 +62,30 @@ pub(super) fn add(plan: &mut HostPlan, place: &Place<'_>, host: &Host) {
 /// Docker must not keep containers alive without its daemon (`live-restore`): Nomad takes a lost
 /// daemon for the end of all tasks, and starts them elsewhere.
 fn daemon(storage: Storage, place: &Place<'_>, host: &Host) -> Content {
+    let own = extra::docker(place, host);
     let template = Template::DockerDaemon(DockerDaemon {
         data_root: storage.volume.map(|_| storage.docker),
         address_pools: place.site.address_pools.iter().map(Pool::of).collect(),
         has_image_store: has_image_store(&place.inventory.federation.docker.version),
+        has_log_files: has_log_files(&own),
         mirrors: place.site.mirrors.clone(),
         gpus: host.gpus.is_some(),
     });
-    let own = extra::docker(place, host);
     if own.is_empty() {
         Content::Template(template)
     } else {
         Content::Merged(template, own)
     }
+}
+
+/// Log drivers that write files of a bounded size.
+const FILE_DRIVERS: [&str; 2] = ["json-file", "local"];
+
+/// Whether the last level that names a log driver names one that writes files; Atoll's does.
+fn has_log_files(own: &[Map<String, Value>]) -> bool {
+    let named = own.iter().rev().find_map(|keys| keys.get("log-driver"));
+    let driver = named.and_then(Value::as_str).unwrap_or(FILE_DRIVERS[0]);
+    FILE_DRIVERS.contains(&driver)
 }
 
 /// Whether a package's Docker has the containerd image store.

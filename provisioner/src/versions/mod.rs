@@ -12,7 +12,7 @@ use std::fmt;
 
 use federation::names::Version;
 
-pub use options::{Options, UnknownLine, lines};
+pub use options::{Kind, Options, UnknownLine, lines};
 pub use steps::{Reason, Refusal, reachable};
 
 /// A product whose versions differ in what they read.

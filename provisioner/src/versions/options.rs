@@ -3,9 +3,11 @@
 //! Consul, Nomad and Traefik do not start when a file has an option that they do not know, so
 //! a plan asks here before it lets a template write one that not every line has. The tables are
 //! text, one option a line, and made by `tests/lab/tools/options/update` out of the products
-//! themselves; what no program could be asked for says `unproven` and why.
+//! themselves; what no program could be asked for says `unproven` and why. Those of Docker, whose
+//! file operators add to, say as well what stands behind each key.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::LazyLock;
 
 use federation::names::Version;
@@ -23,6 +25,30 @@ pub struct Options {
     since: &'static [u32],
     proven: bool,
     tree: Branch,
+}
+
+/// What stands behind a key, where a table says it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Any text.
+    Text,
+    /// A whole number.
+    Number,
+    /// True or false.
+    Switch,
+    /// A list of texts.
+    Texts,
+    /// Keys of its own, by their names; `*` of them is any.
+    Block,
+    /// What no table says.
+    Anything,
+}
+
+/// The numbers of its line: `28`.
+impl fmt::Display for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&dotted(self.line()))
+    }
 }
 
 /// A version of a line that no table describes.
@@ -94,6 +120,25 @@ impl Options {
         self.tree.knows(path)
     }
 
+    /// What stands behind a key, and which keys stand beside it; nothing if the line does not read
+    /// it. Where a table says no kinds, anything may stand behind a key without keys of its own.
+    ///
+    /// # Errors
+    /// When the line does not read it: then with the keys that it does read there.
+    pub fn kind(&self, path: &[impl AsRef<str>]) -> Result<Kind, Vec<&str>> {
+        let (last, above) = path.split_last().ok_or_else(Vec::new)?;
+        let branch = above
+            .iter()
+            .try_fold(&self.tree, |branch, word| branch.get(word.as_ref()))
+            .ok_or_else(Vec::new)?;
+        let found = branch.get(last.as_ref()).ok_or_else(|| branch.names())?;
+        Ok(found.kind.unwrap_or(if found.below.is_empty() {
+            Kind::Anything
+        } else {
+            Kind::Block
+        }))
+    }
+
     fn read((product, since, texts): &Source) -> Self {
         let mut tree = Branch::default();
         let lines = texts.iter().flat_map(|text| text.lines());
@@ -128,20 +173,41 @@ pub fn lines(product: Product) -> Vec<&'static [u32]> {
 /// What may follow the words so far. `*` is any word, and stands for all that follows if
 /// nothing stands below it.
 #[derive(Debug, Default, PartialEq, Eq)]
-struct Branch(BTreeMap<String, Branch>);
+struct Branch {
+    below: BTreeMap<String, Branch>,
+    kind: Option<Kind>,
+}
 
 impl Branch {
-    fn add(&mut self, path: &str) {
+    /// Adds a line of a table: a path, and what stands behind it if that is said.
+    fn add(&mut self, line: &str) {
+        let (path, kind) = line.split_once(' ').unwrap_or((line, ""));
         let words = path.split('.').map(str::to_lowercase);
-        words.fold(self, |branch, word| branch.0.entry(word).or_default());
+        let end = words.fold(self, |branch, word| branch.below.entry(word).or_default());
+        end.kind = match kind {
+            "text" => Some(Kind::Text),
+            "number" => Some(Kind::Number),
+            "switch" => Some(Kind::Switch),
+            "texts" => Some(Kind::Texts),
+            _ => None,
+        };
+    }
+
+    fn get(&self, word: &str) -> Option<&Self> {
+        let known = self.below.get(&word.to_lowercase());
+        known.or_else(|| self.below.get("*"))
+    }
+
+    fn names(&self) -> Vec<&str> {
+        self.below.keys().map(String::as_str).collect()
     }
 
     fn remove(&mut self, path: &str) {
         let path = path.to_lowercase();
         let (above, last) = path.rsplit_once('.').unwrap_or(("", &path));
         let mut words = above.split('.').filter(|word| !word.is_empty());
-        if let Some(branch) = words.try_fold(self, |branch, word| branch.0.get_mut(word)) {
-            branch.0.remove(last);
+        if let Some(branch) = words.try_fold(self, |branch, word| branch.below.get_mut(word)) {
+            branch.below.remove(last);
         }
     }
 
@@ -149,9 +215,10 @@ impl Branch {
         let Some((word, rest)) = path.split_first() else {
             return true;
         };
-        match (self.0.get(&word.as_ref().to_lowercase()), self.0.get("*")) {
+        let below = &self.below;
+        match (below.get(&word.as_ref().to_lowercase()), below.get("*")) {
             (Some(branch), _) => branch.knows(rest),
-            (None, Some(any)) => any.0.is_empty() || any.knows(rest),
+            (None, Some(any)) => any.below.is_empty() || any.knows(rest),
             (None, None) => false,
         }
     }
@@ -178,6 +245,7 @@ mod tests {
             (Product::Nomad, "2.0.3", (&[2, 0, 3], false)),
             (Product::Nomad, "2.0.11", (&[2, 0, 4], false)),
             (Product::Docker, "20.10.24", (&[20, 10], false)),
+            (Product::Docker, "26.1.5", (&[26], false)),
             (Product::Docker, "28.5.1", (&[28], false)),
             (Product::Docker, "29.0.1", (&[29], false)),
             (Product::Traefik, "3.7.9", (&[3, 7], false)),
@@ -196,7 +264,7 @@ mod tests {
             (Product::Consul, "1.23.0", &[1, 22]),
             (Product::Nomad, "1.9.10", &[1, 10]),
             (Product::Nomad, "2.1.0", &[2, 0, 4]),
-            (Product::Docker, "26.1.5", &[20, 10]),
+            (Product::Docker, "22.06.0", &[20, 10]),
             (Product::Docker, "30.0.0", &[29]),
             (Product::Traefik, "2.10.7", &[3, 7]),
         ] {
@@ -232,6 +300,56 @@ mod tests {
         ] {
             let words: Vec<_> = path.split('/').collect();
             assert_eq!(nomad.knows(&words), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_line_of_docker_says_what_stands_behind_a_key() {
+        let kind = |version, path: &str| {
+            let words: Vec<_> = path.split('/').collect();
+            options(Product::Docker, version).unwrap().kind(&words)
+        };
+        for (version, path, expected) in [
+            ("20.10.24", "debug", Ok(Kind::Switch)),
+            ("20.10.24", "mtu", Ok(Kind::Number)),
+            ("20.10.24", "dns", Ok(Kind::Texts)),
+            ("20.10.24", "log-opts", Ok(Kind::Block)),
+            ("20.10.24", "log-opts/any", Ok(Kind::Text)),
+            ("20.10.24", "default-ulimits/nofile/Hard", Ok(Kind::Number)),
+            ("20.10.24", "builder/gc/policy", Ok(Kind::Anything)),
+            (
+                "20.10.24",
+                "features/containerd-snapshotter",
+                Err(vec!["buildkit"]),
+            ),
+            (
+                "24.0.9",
+                "features/containerd-snapshotter",
+                Ok(Kind::Switch),
+            ),
+            ("25.0.5", "oom-score-adjust", Ok(Kind::Number)),
+            ("29.0.0", "firewall-backend", Ok(Kind::Text)),
+        ] {
+            assert_eq!(kind(version, path), expected, "{version} {path}");
+        }
+        assert!(
+            kind("27.5.1", "oom-score-adjust")
+                .unwrap_err()
+                .contains(&"mtu")
+        );
+        assert!(kind("28.5.1", "firewall-backend").is_err());
+        assert!(kind("28.5.1", "of/no/block").unwrap_err().is_empty());
+    }
+
+    #[test]
+    fn every_line_of_dockers_tables_says_a_kind() {
+        for (_, _, texts) in SOURCES.iter().filter(|it| it.0 == Product::Docker) {
+            let lines = texts.iter().flat_map(|text| text.lines());
+            for line in lines.filter(|line| !line.starts_with(['#', '-'])) {
+                let kind = line.split_once(' ').map(|(_, kind)| kind);
+                let kinds = ["text", "number", "switch", "texts", "anything"];
+                assert!(kind.is_some_and(|kind| kinds.contains(&kind)), "{line}");
+            }
         }
     }
 

@@ -16,9 +16,29 @@ const NOMAD_2_0_3: &str = include_str!("tables/nomad-2.0.3.txt");
 const NOMAD_2_0_4: &str = include_str!("tables/nomad-2.0.4.txt");
 const NVIDIA: &str = include_str!("tables/nomad-device-nvidia.txt");
 const DOCKER_20_10: &str = include_str!("tables/docker-20.10.txt");
+const DOCKER_23: &str = include_str!("tables/docker-23.txt");
+const DOCKER_24: &str = include_str!("tables/docker-24.txt");
+const DOCKER_25: &str = include_str!("tables/docker-25.txt");
+const DOCKER_26: &str = include_str!("tables/docker-26.txt");
 const DOCKER_28: &str = include_str!("tables/docker-28.txt");
+const DOCKER_29: &str = include_str!("tables/docker-29.txt");
 const TRAEFIK_3_7: &str = include_str!("tables/traefik-3.7.txt");
 const TRAEFIK_3_7_0: &str = include_str!("tables/traefik-3.7.0.txt");
+
+/// Docker's texts, of which a line has those up to its own.
+const DOCKER: &[&str] = &[
+    DOCKER_20_10,
+    DOCKER_23,
+    DOCKER_24,
+    DOCKER_25,
+    DOCKER_26,
+    DOCKER_28,
+    DOCKER_29,
+];
+
+const fn docker(texts: usize) -> &'static [&'static str] {
+    DOCKER.split_at(texts).0
+}
 
 /// All tables; those of one product stand from the oldest to the newest.
 pub(super) const SOURCES: &[Source] = &[
@@ -38,9 +58,14 @@ pub(super) const SOURCES: &[Source] = &[
         &[2, 0, 4],
         &[NVIDIA, NOMAD_1_11, NOMAD_2_0, NOMAD_2_0_3, NOMAD_2_0_4],
     ),
-    (Docker, &[20, 10], &[DOCKER_20_10]),
-    (Docker, &[28], &[DOCKER_20_10, DOCKER_28]),
-    (Docker, &[29], &[DOCKER_20_10, DOCKER_28]),
+    (Docker, &[20, 10], docker(1)),
+    (Docker, &[23], docker(2)),
+    (Docker, &[24], docker(3)),
+    (Docker, &[25], docker(4)),
+    (Docker, &[26], docker(5)),
+    (Docker, &[27], docker(5)),
+    (Docker, &[28], docker(6)),
+    (Docker, &[29], docker(7)),
     (Traefik, &[3, 7], &[TRAEFIK_3_7, TRAEFIK_3_7_0]),
     (Traefik, &[3, 7, 12], &[TRAEFIK_3_7]),
 ];

@@ -5,13 +5,14 @@ use hcl::edit::parser::parse_body;
 use hcl::edit::structure::{Attribute, Block, BlockLabel, Body, Structure};
 use hcl::edit::{Decorated, Ident, Span as _};
 
-use super::super::decode::{Lines, Spot, Tree};
+use super::super::decode::{Lines, Spot};
 use super::super::file::ExtraEntry;
 use super::super::problem::Problems;
-use super::owned::{CONSUL, DOCKER, NOMAD, Owned};
+use super::docker::{Daemon, docker};
+use super::owned::{CONSUL, NOMAD, Owned};
 
 /// Reports what one level may not add.
-pub(super) fn extra(entry: &ExtraEntry, problems: &Problems) {
+pub(super) fn extra(entry: &ExtraEntry, daemon: Option<Daemon>, problems: &Problems) {
     entry
         .consul
         .iter()
@@ -20,23 +21,8 @@ pub(super) fn extra(entry: &ExtraEntry, problems: &Problems) {
         .nomad
         .iter()
         .for_each(|text| hcl(text, NOMAD, problems));
-    entry.docker.iter().for_each(|tree| docker(tree, problems));
-}
-
-fn docker(tree: &Tree, problems: &Problems) {
-    let is_live = tree
-        .value
-        .get("live-restore")
-        .is_some_and(|value| value == true);
-    for (path, place) in &tree.keys {
-        if let Some(why) = owner(path, DOCKER) {
-            problems.error(place, not_yours(path), why);
-        } else if path == "live-restore" && is_live {
-            let what = "with `live-restore` Nomad starts jobs twice when Docker restarts";
-            let hint = "leave it out: Nomad takes a lost daemon for the end of its jobs";
-            problems.error(place, what, hint);
-        }
-    }
+    let own = entry.docker.iter();
+    own.for_each(|tree| docker(tree, daemon, problems));
 }
 
 /// A key that a text sets, and where its name begins, in bytes.
@@ -83,12 +69,12 @@ fn hcl(text: &Spot<Lines>, owned: Owned, problems: &Problems) {
     }
 }
 
-fn not_yours(path: &str) -> String {
+pub(super) fn not_yours(path: &str) -> String {
     format!("`{path}` is not to be set here")
 }
 
 /// What says the value at a path, if that is not the operator. The products do not compare case.
-fn owner(path: &str, owned: Owned) -> Option<&'static str> {
+pub(super) fn owner(path: &str, owned: Owned) -> Option<&'static str> {
     let path = path.to_ascii_lowercase();
     let is_meant = |known: &str| match known.strip_suffix('*') {
         Some(start) => path.starts_with(start),

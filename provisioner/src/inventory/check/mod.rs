@@ -5,6 +5,7 @@
 //! on half a site could be wrong.
 
 mod addresses;
+mod docker;
 mod extra;
 mod host;
 mod names;
@@ -48,7 +49,7 @@ fn federation(file: &FederationFile, files: &Files, problems: &Problems) {
     if let Some(clients) = &file.clients {
         site::raw_exec(clients, problems);
     }
-    extra::extra(&file.extra, problems);
+    extra::extra(&file.extra, docker::Daemon::of(file), problems);
 }
 
 fn site(file: &SiteFile, files: &Files, problems: &Problems) {
@@ -62,7 +63,8 @@ fn site(file: &SiteFile, files: &Files, problems: &Problems) {
     site::waivers(file.waived.as_ref(), problems);
     servers::consul_servers(file, problems);
     addresses::site(file, files, problems);
-    extra::extra(&file.extra, problems);
+    let daemon = federation.and_then(docker::Daemon::of);
+    extra::extra(&file.extra, daemon, problems);
     for host in file.hosts() {
         names::host_name(file, host, problems);
         host::roles(host, problems);
@@ -71,7 +73,7 @@ fn site(file: &SiteFile, files: &Files, problems: &Problems) {
         host::gpus(federation, host, problems);
         host::volume(host, problems);
         site::waivers(host.waived.as_ref(), problems);
-        extra::extra(&host.extra, problems);
+        extra::extra(&host.extra, daemon, problems);
     }
 }
 

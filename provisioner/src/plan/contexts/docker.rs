@@ -13,6 +13,9 @@ pub struct DockerDaemon {
     pub address_pools: Vec<Pool>,
     /// Whether this Docker has the containerd image store, which must be off.
     pub has_image_store: bool,
+    /// Whether the log driver writes files whose size these options bound: the operator may have
+    /// chosen another, with which Docker would not start.
+    pub has_log_files: bool,
     /// Mirrors of registries, nearest first.
     pub mirrors: Vec<String>,
     /// Whether the host has NVIDIA GPUs, and so a runtime for them.
