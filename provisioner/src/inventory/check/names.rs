@@ -12,8 +12,22 @@ use super::{Taken, each};
 const LABEL: usize = 63;
 const NAME: usize = 253;
 
-/// A namespace has one parent domain.
+/// The labels of the shortest parent domain. A site's own is put before the first with a `-`, so
+/// that `one-deployments.example.org` is below `example.org`, and `one-example.org` is not.
+const PARENT_LABELS: usize = 3;
+
+/// A namespace has one parent domain, which is below that of its owner.
 pub(super) fn domains(vos: &[VoEntry], problems: &Problems) {
+    for domain in vos.iter().filter_map(|vo| vo.domain.as_ref()) {
+        let name = domain.value.as_str();
+        if name.split('.').count() < PARENT_LABELS {
+            let what = format!(
+                "users' URLs would be below `SITE-{name}`, a name that who owns `{name}` does not own"
+            );
+            let hint = format!("choose a domain below it, such as `deployments.{name}`");
+            problems.error(&domain.place, what, &hint);
+        }
+    }
     let mut first = BTreeMap::new();
     for vo in vos {
         let (Some(namespace), Some(domain)) = (&vo.namespace, &vo.domain) else {
