@@ -241,6 +241,15 @@ const RULES: &[(&[Edit], &[&str])] = &[
     // A name below which users' URLs are belongs to who owns the parent.
     (&[(FEDERATION, "domain: deployments.example.org", "domain: example.org")],
      &["federation.yaml:7:49: vos.vo.example.org.domain: users' URLs would be below `SITE-example.org`, a name that who owns `example.org` does not own; choose a domain below it, such as `deployments.example.org`"]),
+    // Nomad's bridge, which nobody names.
+    (&[(ONE, "ssh: { user: debian }", "ssh: { user: debian }\ndocker: { address_pools: [{ base: 172.26.0.0/16, size: 24 }] }")],
+     &["sites/one.yaml:4:35: docker.address_pools[0].base: `172.26.0.0/16` overlaps Nomad's bridge, 172.26.64.0/20; set `client { bridge_network_subnet = … }` in `extra_hcl.nomad`"]),
+    (&[(ONE, "ssh: { user: debian }", "ssh: { user: debian }\ndocker: { address_pools: [{ base: 172.26.0.0/16, size: 24 }] }\nextra_hcl:\n  nomad: |\n    client {\n      bridge_network_subnet = \"172.31.0.0/20\"\n    }")],
+     &[]),
+    (&[(FEDERATION, "verify:", "extra_hcl:\n  nomad: |\n    client {\n      bridge_network_subnet = \"192.0.2.0/28\"\n    }\nverify:")],
+     &["sites/one.yaml:6:41: warning: hosts.server-0.address: `192.0.2.11` lies in Nomad's bridge, 192.0.2.0/28; set `client { bridge_network_subnet = … }` in `extra_hcl.nomad`"]),
+    (&[(ONE, "address: 192.0.2.13", "address: 172.26.70.13")],
+     &["sites/one.yaml:8:37: warning: hosts.wn-0.address: `172.26.70.13` lies in Nomad's bridge, 172.26.64.0/20; set `client { bridge_network_subnet = … }` in `extra_hcl.nomad`"]),
 ];
 
 #[test]

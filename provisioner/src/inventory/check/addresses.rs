@@ -1,5 +1,6 @@
 //! Addresses and networks: that hosts are where they should be, and can be dialled.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
@@ -8,10 +9,12 @@ use super::super::decode::Spot;
 use super::super::file::{AccessEntry, Files, HostEntry, SiteFile};
 use super::super::private::is_private;
 use super::super::problem::Problems;
+use super::extra::nomad_bridge;
 use super::{Taken, each};
 
 /// Nomad's own bridge, and Docker's first one, where nothing else is said.
 const NOMAD_BRIDGE: &str = "172.26.64.0/20";
+const NOMAD_BRIDGE_HINT: &str = "set `client { bridge_network_subnet = … }` in `extra_hcl.nomad`";
 const DOCKER_BRIDGE: &str = "172.17.0.0/16";
 
 /// The addresses of a site's hosts, and the ranges around them.
@@ -20,7 +23,7 @@ pub(super) fn site(site: &SiteFile, files: &Files, problems: &Problems) {
     families(site, problems);
     reached(site, problems);
     pools(site, files, problems);
-    bridges(site, problems);
+    bridges(site, files, problems);
     if files.sites.len() > 1 {
         site.hosts().for_each(|host| dialled(host, problems));
     }
@@ -156,6 +159,11 @@ fn pools(site: &SiteFile, files: &Files, problems: &Problems) {
         let inside = talks_to(site, files)
             .filter(|it| base.value.contains(&it.value))
             .map(|it| (it.value.to_string(), &it.place));
+        let mut bridges = nomad_bridges(site, files).into_iter();
+        if let Some(bridge) = bridges.find(|bridge| overlap(bridge, &base.value)) {
+            let what = format!("`{}` overlaps Nomad's bridge, {bridge}", base.value);
+            problems.error(&base.place, what, NOMAD_BRIDGE_HINT);
+        }
         if let Some((name, place)) = other.chain(inside).next() {
             let what = format!(
                 "`{}` overlaps `{name}`, at {place}: containers would hide it",
@@ -200,28 +208,60 @@ fn talks_to<'a>(site: &'a SiteFile, files: &'a Files) -> impl Iterator<Item = &'
         .chain(external.flat_map(|list| each(list.as_ref())))
 }
 
-/// Networks of the site that the products' own bridges would hide.
-fn bridges(site: &SiteFile, problems: &Problems) {
-    let nomad = (
-        NOMAD_BRIDGE,
-        "Nomad's bridge",
-        "set `client { bridge_network_subnet = … }` in `extra_hcl.nomad`",
-    );
-    let docker = (
-        DOCKER_BRIDGE,
-        "Docker's first bridge",
-        "give Docker other ranges by `docker.address_pools`",
-    );
-    let docker = site.docker.address_pools.is_none().then_some(docker);
-    for (range, whose, hint) in std::iter::once(nomad).chain(docker) {
-        let Ok(range) = range.parse::<IpNet>() else {
-            continue;
-        };
-        let network = each(site.networks.as_ref()).find(|it| overlap(&it.value, &range));
-        if let Some(network) = network {
-            let what = format!("`{}` overlaps {whose}, {range}", network.value);
-            problems.warning(&network.place, what, hint);
-        }
+/// The ranges of Nomad's bridge on the site's hosts: of each, what the last level says.
+fn nomad_bridges(site: &SiteFile, files: &Files) -> BTreeSet<IpNet> {
+    let federation = files.federation.as_ref();
+    let of_all = federation.and_then(|federation| nomad_bridge(&federation.extra));
+    let of_site = nomad_bridge(&site.extra).or(of_all);
+    let of_hosts = site
+        .hosts()
+        .map(|host| nomad_bridge(&host.extra).or_else(|| of_site.clone()));
+    let ranges = of_hosts.map(|range| range.unwrap_or_else(|| NOMAD_BRIDGE.to_owned()));
+    // Nomad itself judges what is no range.
+    ranges.filter_map(|range| range.parse().ok()).collect()
+}
+
+/// Networks and addresses of the site that the products' own bridges would hide.
+fn bridges(site: &SiteFile, files: &Files, problems: &Problems) {
+    for range in nomad_bridges(site, files) {
+        bridge(
+            site,
+            files,
+            &range,
+            ("Nomad's bridge", NOMAD_BRIDGE_HINT),
+            problems,
+        );
+    }
+    let is_docker = site.docker.address_pools.is_none();
+    if let Some(range) = DOCKER_BRIDGE.parse().ok().filter(|_| is_docker) {
+        let hint = "give Docker other ranges by `docker.address_pools`";
+        bridge(
+            site,
+            files,
+            &range,
+            ("Docker's first bridge", hint),
+            problems,
+        );
+    }
+}
+
+/// A network of the site in a bridge's range, or else an address that its hosts talk to.
+fn bridge(
+    site: &SiteFile,
+    files: &Files,
+    range: &IpNet,
+    (whose, hint): (&str, &str),
+    problems: &Problems,
+) {
+    let network = each(site.networks.as_ref()).find(|it| overlap(&it.value, range));
+    let network = network.map(|it| (it.value.to_string(), &it.place, "overlaps"));
+    let address = || {
+        let inside = talks_to(site, files).find(|it| range.contains(&it.value))?;
+        Some((inside.value.to_string(), &inside.place, "lies in"))
+    };
+    if let Some((name, place, how)) = network.or_else(address) {
+        let what = format!("`{name}` {how} {whose}, {range}");
+        problems.warning(place, what, hint);
     }
 }
 

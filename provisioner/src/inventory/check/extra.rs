@@ -25,6 +25,14 @@ pub(super) fn extra(entry: &ExtraEntry, daemon: Option<Daemon>, problems: &Probl
     own.for_each(|tree| docker(tree, daemon, problems));
 }
 
+/// What the operator's own words make of Nomad's bridge, where they say it as a text.
+pub(super) fn nomad_bridge(entry: &ExtraEntry) -> Option<String> {
+    let body = parse_body(&entry.nomad.as_ref()?.value.text).ok()?;
+    let clients = body.get_blocks("client");
+    let said = clients.filter_map(|client| client.body.get_attribute("bridge_network_subnet"));
+    Some(said.last()?.value.as_str()?.to_owned())
+}
+
 /// A key that a text sets, and where its name begins, in bytes.
 struct Said {
     path: String,
