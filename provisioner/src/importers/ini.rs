@@ -10,6 +10,9 @@ use super::report::{Findings, Place};
 /// Bytes of a line: a host with every variable there is takes a few hundred.
 const MAX_LINE: usize = 64 << 10;
 
+/// The group of hosts above the first section.
+const UNGROUPED: &str = "ungrouped";
+
 /// What the lines below a section's header are.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
@@ -24,6 +27,8 @@ struct Reader<'a> {
     line: usize,
     /// The group of the current section; `None` below a header that could not be read.
     section: Option<(String, Kind)>,
+    /// The sections of variables, each by its group.
+    variables: Vec<(String, Place)>,
     model: &'a mut Model,
     findings: &'a Findings,
 }
@@ -33,7 +38,8 @@ pub(super) fn read(file: &Rc<str>, text: &str, model: &mut Model, findings: &Fin
     let mut reader = Reader {
         file: Rc::clone(file),
         line: 0,
-        section: Some(("ungrouped".to_owned(), Kind::Hosts)),
+        section: Some((UNGROUPED.to_owned(), Kind::Hosts)),
+        variables: Vec::new(),
         model,
         findings,
     };
@@ -41,22 +47,22 @@ pub(super) fn read(file: &Rc<str>, text: &str, model: &mut Model, findings: &Fin
         reader.line += 1;
         reader.read(line);
     }
-    undefined(reader.model, findings);
+    undefined(reader.model, &reader.variables, findings);
 }
 
 /// Reports children and variables of groups that no section defines.
-fn undefined(model: &Model, findings: &Findings) {
-    for group in model.groups.values() {
-        for (child, place) in &group.children {
-            let is_group = |name: &String| {
-                let known = model.groups.get(name);
-                known.is_some_and(|it| it.is_defined || !it.children.is_empty()) || name == ALL
-            };
-            if !is_group(child) {
-                let what = format!("no section defines the group `{child}`");
-                findings.error(place, what, format!("add `[{child}]`, or correct the name"));
-            }
-        }
+fn undefined(model: &Model, variables: &[(String, Place)], findings: &Findings) {
+    let is_group = |name: &String| {
+        let known = model.groups.get(name);
+        known.is_some_and(|it| it.is_defined) || [ALL, UNGROUPED].contains(&name.as_str())
+    };
+    let children = model.groups.values().flat_map(|group| &group.children);
+    for (name, place) in children
+        .chain(variables)
+        .filter(|(name, _)| !is_group(name))
+    {
+        let what = format!("no section defines the group `{name}`");
+        findings.error(place, what, format!("add `[{name}]`, or correct the name"));
     }
 }
 
@@ -79,11 +85,11 @@ impl Reader<'_> {
         if text.is_empty() || text.starts_with(['#', ';']) {
             return;
         }
-        if text.starts_with('[') && !text.contains('=') {
-            return self.header(text, column);
-        }
         if let Some(what) = placeholder(text) {
             return self.error(column, what, "fill the template: no such word may be left");
+        }
+        if text.starts_with('[') && !text.contains('=') {
+            return self.header(text, column);
         }
         match self.section.clone() {
             Some((group, Kind::Hosts)) => self.hosts(&group, line),
@@ -115,7 +121,10 @@ impl Reader<'_> {
         }
         let place = self.place(column);
         if let Some(group) = self.model.group(name, &place, self.findings) {
-            group.is_defined = true;
+            group.is_defined |= kind != Kind::Vars;
+            if kind == Kind::Vars {
+                self.variables.push((name.to_owned(), place));
+            }
             self.section = Some((name.to_owned(), kind));
         }
     }
@@ -219,16 +228,44 @@ impl Reader<'_> {
     }
 }
 
-/// What is left of a template in a line, in words.
-fn placeholder(text: &str) -> Option<String> {
-    if text.starts_with("...") {
+/// What is left of a template in a line, in words. In a comment it is nothing, and in quotes as
+/// much as without.
+fn placeholder(line: &str) -> Option<String> {
+    let text = without_comment(line);
+    if text.trim_start_matches(['"', '\'']).starts_with("...") {
         return Some("`...` stands for lines that were never written".to_owned());
     }
-    let (_, after) = text.split_once('<')?;
-    let (name, _) = after.split_once('>')?;
+    // A shell's `<` stands before a file.
+    let is_name = |name: &&str| {
+        let is_part = |c: char| c.is_alphanumeric() || " _.-".contains(c);
+        name.starts_with(char::is_alphabetic) && name.chars().all(is_part)
+    };
+    let mut names = text
+        .split('<')
+        .skip(1)
+        .filter_map(|after| Some(after.split_once('>')?.0));
+    let name = names.find(is_name)?;
     Some(format!(
         "`<{name}>` stands for a value that was never written"
     ))
+}
+
+/// A line up to its comment: a `#` in quotes begins none.
+fn without_comment(line: &str) -> &str {
+    let mut quote = None;
+    let mut is_escaped = false;
+    let begins = |(_, c): &(usize, char)| {
+        let is_quote = matches!(c, '"' | '\'') && !is_escaped;
+        match quote {
+            None if is_quote => quote = Some(*c),
+            Some(open) if is_quote && open == *c => quote = None,
+            _ => {}
+        }
+        is_escaped = *c == '\\' && !is_escaped;
+        *c == '#' && quote.is_none()
+    };
+    let end = line.char_indices().find(begins);
+    &line[..end.map_or(line.len(), |(at, _)| at)]
 }
 
 /// A host's pattern without the port that may follow it.
@@ -300,6 +337,38 @@ mod tests {
             assert_eq!(found, wanted, "{line}");
         }
         assert_eq!(words("a b='c"), Err(5));
+    }
+
+    #[test]
+    fn what_is_left_of_a_template_is_seen_in_quotes_and_not_in_comments() {
+        for (line, wanted) in [
+            ("node ansible_host=<address>", Some("`<address>`")),
+            (
+                "node ansible_host=\"<the address>\"",
+                Some("`<the address>`"),
+            ),
+            (
+                "node ansible_host='<address>' # of the node",
+                Some("`<address>`"),
+            ),
+            ("node a='x # y' b=<address>", Some("`<address>`")),
+            ("node a=\"x \\\" # y\" b=<address>", Some("`<address>`")),
+            ("node a='1 < 2' b=<address>", Some("`<address>`")),
+            ("[<site>_clients]", Some("`<site>`")),
+            ("... # more of them", Some("`...`")),
+            ("\"...\"", Some("`...`")),
+            ("node a=b # <address>, see below", None),
+            ("node a=b # <- the first -> the next", None),
+            ("node a='nc %h %p </dev/null 2>/dev/null'", None),
+            ("node a='1 < 2 > 0'", None),
+        ] {
+            let found = placeholder(line);
+            let is_found = |wanted| found.as_ref().is_some_and(|it| it.starts_with(wanted));
+            assert!(
+                wanted.map_or(found.is_none(), is_found),
+                "{line}: {found:?}"
+            );
+        }
     }
 
     #[test]

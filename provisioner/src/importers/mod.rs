@@ -20,6 +20,7 @@ mod model;
 mod openssh;
 mod range;
 mod report;
+mod said;
 mod scope;
 mod source;
 mod write;
@@ -38,6 +39,7 @@ pub use report::{Finding, Severity, counts};
 pub use source::{Owner, SourceFile, Sources};
 
 use draft::Draft;
+use model::Model;
 use report::{Findings, Place};
 
 /// What the operator knows and Ansible does not.
@@ -79,7 +81,7 @@ pub fn import(sources: &Sources, answers: &Answers, existing: Option<&Existing>)
     let draft = is_read.then(|| map::map(&model, &ssh, &top, answers, existing, &findings));
     let draft = draft.flatten();
     let mut files = draft.as_ref().map_or_else(BTreeMap::new, |draft| {
-        written(draft, &name, existing, &top, &findings)
+        written(draft, &model, existing, &top, &findings)
     });
     let findings = findings.sorted();
     let has_errors = findings.iter().any(|it| it.severity == Severity::Error);
@@ -101,7 +103,7 @@ pub fn import(sources: &Sources, answers: &Answers, existing: Option<&Existing>)
 /// The two files of a draft, once they are an inventory together with those that are there.
 fn written(
     draft: &Draft,
-    source: &str,
+    model: &Model,
     existing: Option<&Existing>,
     top: &Place,
     findings: &Findings,
@@ -112,7 +114,7 @@ fn written(
     };
     let (path, site) = (
         write::site_path(&draft.site),
-        write::site(&draft.site, source),
+        write::site(&draft.site, &top.file),
     );
     let there = existing.and_then(|it| it.files.get(&path));
     if there.is_some_and(|there| *there != site) {
@@ -123,19 +125,33 @@ fn written(
     let mut all = existing.map_or_else(BTreeMap::new, |it| it.files.clone());
     all.extend(files.clone());
     if let Err(InventoryError::Invalid { problems }) = inventory::judge(&all) {
-        for problem in problems
-            .iter()
-            .filter(|it| it.severity == inventory::Severity::Error)
-        {
-            let file: Rc<str> = problem.file.to_string_lossy().into();
-            let place = Place::at(&file, problem.line, problem.column);
-            let hint = problem
-                .hint
-                .clone()
-                .unwrap_or_else(|| "correct it in Ansible".to_owned());
-            let what = format!("as an inventory: {}: {}", problem.at, problem.what);
+        let errors = problems.iter();
+        for problem in errors.filter(|it| it.severity == inventory::Severity::Error) {
+            let (file, at) = (problem.file.display(), &problem.at);
+            let what = without_lines(problem.what.clone(), files.keys());
+            let what = format!("as {file}: {at}: {what}");
+            let place = if files.contains_key(&problem.file) {
+                said::place(draft, model, top, at)
+            } else {
+                Place::at(&file.to_string().into(), problem.line, problem.column)
+            };
+            let hint = problem.hint.as_deref().unwrap_or("correct it in Ansible");
             findings.error(&place, what, hint);
         }
     }
     files
+}
+
+/// A text that names files and not their lines: the files are not written, and have none.
+fn without_lines<'a>(text: String, files: impl Iterator<Item = &'a PathBuf>) -> String {
+    files.fold(text, |text, file| {
+        let file = file.display().to_string();
+        let start = format!("{file}:");
+        let mut parts = text.split(&start);
+        let first = parts.next().unwrap_or_default().to_owned();
+        parts.fold(first, |text, rest| {
+            let is_place = |c: char| c.is_ascii_digit() || c == ':';
+            text + &file + rest.trim_start_matches(is_place)
+        })
+    })
 }

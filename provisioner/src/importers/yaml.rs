@@ -170,7 +170,7 @@ impl Reader<'_> {
     fn members(&mut self, group: &str, node: &Node) {
         if let Value::List(items) = &node.value {
             for item in items.iter() {
-                if let Value::Text(name, _) = &item.value {
+                if let Some(name) = self.name(item, "host") {
                     self.member(group, name, &self.place(item), None);
                 }
             }
@@ -179,6 +179,17 @@ impl Reader<'_> {
         for entry in self.entries(node, "`hosts` is a mapping or a list of hosts") {
             self.member(group, &entry.key, &self.key(entry), Some(&entry.value));
         }
+    }
+
+    /// An item of a list of names; one that is none is reported.
+    fn name<'n>(&self, item: &'n Node, noun: &str) -> Option<&'n str> {
+        if let Value::Text(name, Style::Plain | Style::Quoted | Style::Block) = &item.value {
+            return Some(name);
+        }
+        let what = format!("the name of a {noun} is expected here");
+        let hint = "a list has names alone: what has variables or parts is a mapping";
+        self.findings.error(&self.place(item), what, hint);
+        None
     }
 
     fn member(&mut self, group: &str, pattern: &str, place: &Place, variables: Option<&Node>) {
@@ -204,7 +215,7 @@ impl Reader<'_> {
     fn children(&mut self, parent: &str, node: &Node) {
         if let Value::List(items) = &node.value {
             for item in items.iter() {
-                if let Value::Text(name, _) = &item.value {
+                if let Some(name) = self.name(item, "group") {
                     let place = self.place(item);
                     self.model.add_child(parent, name, &place, self.findings);
                 }

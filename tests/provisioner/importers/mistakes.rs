@@ -115,7 +115,7 @@ fn edited(case: &str, file: &str, from: &str, to: &str) -> (i32, Vec<String>) {
 }
 
 /// An edit of the case `walton`, the file, what is replaced by what, and what that answers.
-const MISTAKES: [(&str, &str, &str, &str); 19] = [
+const MISTAKES: [(&str, &str, &str, &str); 24] = [
     (
         "hosts",
         "ansible_host=203.0.113.81",
@@ -185,6 +185,24 @@ const MISTAKES: [(&str, &str, &str, &str); 19] = [
     ),
     (
         "hosts",
+        "ansible_host=203.0.113.81",
+        "ansible_host='<address>' # of the node",
+        "hosts:11:1: error: `<address>` stands for a value that was never written",
+    ),
+    (
+        "hosts",
+        "[monitoring]",
+        "[monitorin:vars]\na=b\n\n[monitoring]",
+        "hosts:31:1: error: no section defines the group `monitorin`",
+    ),
+    (
+        "hosts",
+        "[consul_new:children]",
+        "[consul_new:vars]\na=b\n\n[nomad_new_cpus:children]\nconsul_new\n\n[nomad_new_gpus:children]",
+        "hosts:34:1: error: no section defines the group `consul_new`",
+    ),
+    (
+        "hosts",
         "walton-gateway\n",
         "walton-gateway\nwalton-node-0\n",
         "have the same node name, `walton-imagine-traefik`",
@@ -223,7 +241,19 @@ const MISTAKES: [(&str, &str, &str, &str); 19] = [
         "hosts",
         "nomad_namespaces=imagine",
         "nomad_namespaces=imagin",
-        "as an inventory: vos.imagin.imagine-ai.eu.namespace: `imagin` is a part of `imagine`",
+        "hosts:21:54: error: as federation.yaml: vos.imagin.imagine-ai.eu.namespace: `imagin` is a part of `imagine`",
+    ),
+    (
+        "hosts",
+        "203.0.113.82",
+        "127.0.0.1",
+        "hosts:12:16: error: as sites/walton-imagine.yaml: hosts.walton-node-1.address: `127.0.0.1`",
+    ),
+    (
+        "group_vars/all.yml",
+        "nomad_version: 1.10.5",
+        "nomad_version: 9.9.9",
+        "group_vars/all.yml:21:1: error: as federation.yaml: versions.nomad: Atoll does not know",
     ),
 ];
 
@@ -236,6 +266,40 @@ fn each_mistake_is_an_error_with_its_line() {
             "{wanted}: {lines:#?}"
         );
         assert_eq!(code, 1, "{wanted}");
+    }
+}
+
+/// No file has the lines of a result that was not written.
+#[test]
+fn no_error_points_into_a_file_that_was_not_written() {
+    for (file, from, to, wanted) in MISTAKES {
+        let (_, lines) = edited("walton", file, from, to);
+        let pointing = |line: &&String| {
+            let words = line.split(|c: char| c.is_whitespace() || c == '`');
+            let ours = ["federation.yaml:", "sites/"];
+            words
+                .filter(|word| ours.iter().any(|ours| word.starts_with(ours)))
+                .any(|word| word.contains(|c: char| c.is_ascii_digit()))
+        };
+        let found = lines.iter().find(pointing);
+        assert_eq!(found, None, "{wanted}");
+    }
+}
+
+#[test]
+fn an_item_of_a_list_that_is_no_name_is_told_with_its_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("hosts.yml");
+    let text = "web:\n  hosts:\n    - node-0\n    - { node-1: { a: b } }\n  children:\n    - [db]\n    -\n";
+    fs::write(&path, text).unwrap();
+    let (code, lines) = import(&path, &folder.path().join("out"), &[]);
+    assert_eq!(code, 1);
+    for (line, noun) in [("4:7", "host"), ("6:7", "group"), ("7:6", "group")] {
+        let wanted = format!("hosts.yml:{line}: error: the name of a {noun} is expected here");
+        assert!(
+            lines.iter().any(|line| line.starts_with(&wanted)),
+            "{wanted}: {lines:#?}"
+        );
     }
 }
 
