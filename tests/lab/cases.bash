@@ -259,7 +259,7 @@ broken_token() {
 broken_certificate() {
 	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 3 -subj /CN=other \
 		-addext 'subjectAltName=DNS:*.other.example' -keyout "$STATE/other.key" -out "$STATE/other.pem" 2>/dev/null
-	nomad_cli var get -out=json nomad/jobs/traefik-example-one |
+	nomad_cli var get -out=json nomad/jobs/traefik-example-one-gateway-0 |
 		python3 -c 'import json, sys; v = json.load(sys.stdin)
 for name in list(v["Items"]):
     if name.startswith("cert_"): v["Items"][name] = open(sys.argv[1]).read()
@@ -286,9 +286,9 @@ broken_agent() {
 }
 
 broken_traefik() {
-	nomad_cli job stop -purge traefik-example-one >/dev/null
+	nomad_cli job stop -purge traefik-example-one-gateway-0 >/dev/null
 	expect 1 "$ATOLL" verify "$SITE" "${ON[@]}"
-	said '^failed +traefik +example-one-gateway-0: Nomad has no job traefik-example-one'
+	said '^failed +traefik +example-one-gateway-0: Nomad has no job traefik-example-one-gateway-0'
 	said '^not tried +route'
 	expect 0 "$ATOLL" apply "$SITE" "${ON[@]}" --yes --deep
 	expect 0 "$ATOLL" verify "$SITE" "${ON[@]}"

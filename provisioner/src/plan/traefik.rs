@@ -89,24 +89,23 @@ pub(super) fn image(version: &Version) -> String {
 
 /// The gateways of a site.
 pub(super) fn gateways(inventory: &Inventory, site: &Site) -> Vec<Gateway> {
-    let hosts: Vec<_> = site
-        .hosts
-        .iter()
-        .filter(|(_, host)| host.has(Role::Gateway))
-        .collect();
-    let alone = hosts.len() == 1;
-    let job_id = |name| {
-        let site_wide = format!("traefik-{}", site.datacenter);
-        if alone {
-            site_wide
-        } else {
-            format!("{site_wide}-{name}")
-        }
-    };
+    let hosts = site.hosts.values();
     hosts
-        .into_iter()
-        .map(|(name, host)| gateway(inventory, site, host, job_id(name)))
+        .filter(|host| host.has(Role::Gateway))
+        .map(|host| gateway(inventory, site, host, job_id(site, host)))
         .collect()
+}
+
+/// The name of a gateway's job, which hangs on nothing but the gateway: another one beside it
+/// changes nothing. That of the node which ai4-ansible calls `<datacenter>-traefik` keeps the
+/// name that it has there.
+fn job_id(site: &Site, host: &Host) -> String {
+    let datacenter = &site.datacenter;
+    if host.node.as_str() == format!("{datacenter}-traefik") {
+        format!("traefik-{datacenter}")
+    } else {
+        format!("traefik-{}", host.node)
+    }
 }
 
 fn gateway(inventory: &Inventory, site: &Site, host: &Host, job_id: String) -> Gateway {

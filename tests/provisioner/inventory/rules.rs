@@ -241,6 +241,12 @@ const RULES: &[(&[Edit], &[&str])] = &[
     // A name below which users' URLs are belongs to who owns the parent.
     (&[(FEDERATION, "domain: deployments.example.org", "domain: example.org")],
      &["federation.yaml:7:49: vos.vo.example.org.domain: users' URLs would be below `SITE-example.org`, a name that who owns `example.org` does not own; choose a domain below it, such as `deployments.example.org`"]),
+    // Traefik's job is called after its node, and some after their datacenter.
+    (&[(ONE, "address: 192.0.2.12 }", "address: 192.0.2.12, name: two }")],
+     &["sites/one.yaml:7:61: hosts.gateway-0.name: the gateway `two` is called as a datacenter is; choose another `name`: Traefik's jobs are called after both"]),
+    (&[(ONE, "  gateway-0:", "  a-gateway-whose-nodes-name-has-56-characters-in-allx:")],
+     &["sites/one.yaml:7:3: hosts.a-gateway-whose-nodes-name-has-56-characters-in-allx: `traefik-one-a-gateway-whose-nodes-name-has-56-characters-in-allx` is too long for the name of a service; shorten the host's key, or set `name`: 55 characters for a gateway"]),
+    (&[(ONE, "  gateway-0:", "  a-gateway-whose-nodes-name-has-56-characters-in-all:")], &[]),
     // Nomad's bridge, which nobody names.
     (&[(ONE, "ssh: { user: debian }", "ssh: { user: debian }\ndocker: { address_pools: [{ base: 172.26.0.0/16, size: 24 }] }")],
      &["sites/one.yaml:4:35: docker.address_pools[0].base: `172.26.0.0/16` overlaps Nomad's bridge, 172.26.64.0/20; set `client { bridge_network_subnet = … }` in `extra_hcl.nomad`"]),

@@ -71,7 +71,7 @@ fn a_public_authority_is_asked_by_dns_where_the_site_says() {
     ] {
         assert!(asked.contains(word), "{word}");
     }
-    let given = world.text(&job("beta-two"));
+    let given = world.text(&job("beta-two-gateway-0"));
     assert!(!given.contains("acme"), "{given}");
 }
 

@@ -1,8 +1,10 @@
 //! What the APIs of Consul and Nomad are given.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
-use provisioner::inventory::{Certificates, Vo};
+use federation::names::NodeName;
+use provisioner::inventory::{Certificates, Inventory, Vo, load};
 use provisioner::plan::{Gateway, Leaf, Wildcards, plan};
 
 use super::varied;
@@ -61,17 +63,8 @@ fn each_gateway_has_a_job_and_a_certificate_for_each_parent_domain() {
         .iter()
         .map(|gateway| gateway.job_id.as_str())
         .collect();
-    assert_eq!(
-        jobs,
-        [
-            "traefik-demo-ai4eosc-gateway-1",
-            "traefik-demo-ai4eosc-traefik"
-        ]
-    );
-    assert_eq!(
-        gateways[0].variable,
-        "nomad/jobs/traefik-demo-ai4eosc-gateway-1"
-    );
+    assert_eq!(jobs, ["traefik-old-gateway", "traefik-demo-ai4eosc"]);
+    assert_eq!(gateways[0].variable, "nomad/jobs/traefik-old-gateway");
     let certificates = issued(&gateways[0]).iter();
     let zones = certificates.map(|(name, leaf)| format!("{name}: {}", leaf.dns_names.join(" ")));
     let expected = [
@@ -140,6 +133,33 @@ fn a_gateway_with_given_certificates_is_configured_as_one_with_issued_ones() {
     let demo = files.sites.get_mut(&name("demo-ai4eosc")).unwrap();
     demo.certificates = Certificates::Files;
     assert_eq!(super::texts(&own), super::texts(&files));
+}
+
+/// A job that is called otherwise is another one, which finds the ports of the first taken.
+#[test]
+fn a_gateway_beside_another_does_not_change_the_names_of_jobs() {
+    let names = |inventory: &Inventory| -> BTreeMap<NodeName, String> {
+        let gateways = plan(inventory).services.gateways.into_iter();
+        gateways.map(|it| (it.node, it.job_id)).collect()
+    };
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../inventories/example");
+    let mut inventory = load(&example).unwrap().inventory;
+    let alone = names(&inventory);
+    assert_eq!(alone.len(), 1);
+    let site = inventory.sites.values_mut().next().unwrap();
+    let gateway = site.hosts[&name("gateway-0")].clone();
+    for key in ["a-gateway", "gateway-1"] {
+        let mut another = gateway.clone();
+        another.node = name(&format!("{}-{key}", site.datacenter));
+        site.hosts.insert(name(key), another);
+    }
+    let several = names(&inventory);
+    assert_eq!(several.len(), 3);
+    let different: BTreeSet<_> = several.values().collect();
+    assert_eq!(different.len(), 3, "{several:?}");
+    for (node, job) in alone {
+        assert_eq!(several[&node], job);
+    }
 }
 
 /// A site's own version is what its gateway runs.

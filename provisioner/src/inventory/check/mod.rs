@@ -32,6 +32,7 @@ pub(super) fn check(files: &Files, problems: &Problems) {
     }
     names::zones(files, problems);
     names::taken(files, problems);
+    names::gateways(files, problems);
     versions::versions(files, problems);
 }
 

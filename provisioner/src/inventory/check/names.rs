@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use federation::names::NamespaceName;
 
+use super::super::Role;
 use super::super::file::{Files, HostEntry, SiteFile, VoEntry};
 use super::super::problem::{Place, Problems};
 use super::{Taken, each};
@@ -11,6 +12,8 @@ use super::{Taken, each};
 /// The longest DNS label, and the longest name.
 const LABEL: usize = 63;
 const NAME: usize = 253;
+/// What stands before a node or datacenter in the name of Traefik's job.
+const TRAEFIK: &str = "traefik-";
 
 /// The labels of the shortest parent domain. A site's own is put before the first with a `-`, so
 /// that `one-deployments.example.org` is below `example.org`, and `one-example.org` is not.
@@ -103,6 +106,32 @@ pub(super) fn taken(files: &Files, problems: &Problems) {
                 .as_ref()
                 .or(dialled)
                 .map(|spot| public.take(spot.value, &spot.place));
+        }
+    }
+}
+
+/// A gateway's job is called after its node, or after the datacenter where ai4-ansible did so.
+pub(super) fn gateways(files: &Files, problems: &Problems) {
+    let datacenters = files.sites().filter_map(|site| site.datacenter.as_ref());
+    let datacenters: BTreeSet<_> = datacenters.map(|spot| spot.value.as_str()).collect();
+    for (site, host) in files
+        .sites()
+        .flat_map(|site| site.hosts().map(move |host| (site, host)))
+        .filter(|(_, host)| host.has(Role::Gateway))
+    {
+        let Some((Ok(node), place)) = host.node(site) else {
+            continue;
+        };
+        // Traefik's job has a service of its name, which is a DNS label.
+        if node.as_str().len() > LABEL - TRAEFIK.len() {
+            let what = format!("`{TRAEFIK}{node}` is too long for the name of a service");
+            let hint = "shorten the host's key, or set `name`: 55 characters for a gateway";
+            problems.error(place, what, hint);
+        }
+        if datacenters.contains(node.as_str()) {
+            let what = format!("the gateway `{node}` is called as a datacenter is");
+            let hint = "choose another `name`: Traefik's jobs are called after both";
+            problems.error(place, what, hint);
         }
     }
 }
