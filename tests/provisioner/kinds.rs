@@ -11,7 +11,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::process::Command;
 
-use provisioner::inventory::{self, Inventory};
+use provisioner::inventory::{self, ImageCleanup, Inventory, Role};
 use provisioner::plan::{Content, HostPlan, Plan, Program, origin, plan};
 use provisioner::render::{Body, Overrides, Rendered, RenderedFile, TEMPLATES, render};
 
@@ -328,4 +328,38 @@ fn a_log_driver_without_files_has_no_sizes_of_files() {
         let sizes = daemon["log-opts"].get("max-size");
         assert_eq!(sizes.is_some(), has_sizes, "{levels:?}: {text}");
     }
+}
+
+/// With Docker's socket it is as root: nobody may change it on the way.
+#[test]
+fn the_clean_up_starts_from_a_pinned_image() {
+    let mut inventory = kinds();
+    inventory.federation.image_cleanup = Some(ImageCleanup {
+        image: "registry.example.org/docuum:0.25.0".to_owned(),
+        threshold: "60%".to_owned(),
+    });
+    let brought = |inventory: &Inventory| -> Vec<String> {
+        let image = &inventory.federation.image_cleanup.as_ref().unwrap().image;
+        let hosts = plan(inventory).hosts.into_iter();
+        let with = hosts.filter(|(_, host)| host.images.contains(image));
+        with.map(|(node, _)| node.to_string()).collect()
+    };
+    let all = plan(&inventory).hosts;
+    let clients = inventory.sites.values().flat_map(|site| {
+        let hosts = site.hosts.values();
+        hosts.filter(|host| host.has(Role::Client) && !host.has(Role::Gateway))
+    });
+    let clients: Vec<_> = clients.map(|host| host.node.to_string()).collect();
+    assert!(
+        clients.len() > 3 && clients.len() < all.len(),
+        "{clients:?}"
+    );
+    let sorted = |mut nodes: Vec<String>| {
+        nodes.sort();
+        nodes
+    };
+    assert_eq!(sorted(brought(&inventory)), sorted(clients));
+    let digest = format!("registry.example.org/docuum@sha256:{}", "0".repeat(64));
+    inventory.federation.image_cleanup.as_mut().unwrap().image = digest;
+    assert_eq!(brought(&inventory), Vec::<String>::new());
 }

@@ -1,6 +1,6 @@
 //! The job that removes images which no job has used for long.
 
-use crate::inventory::Inventory;
+use crate::inventory::{Host, Inventory, Role};
 
 use super::{FederationJob, ImageCleanupJob, Template};
 
@@ -28,7 +28,16 @@ pub(super) fn job(inventory: &Inventory) -> Option<FederationJob> {
     })
 }
 
-/// Images that Atoll brings to hosts, which could not get them again by themselves.
+/// The image that the job needs on a host, if that is one of its hosts. With the daemon's socket it
+/// is as root there, so it is pinned: by its digest, and then Docker fetches it, or else by
+/// `artifacts.lock`, as the other images that Atoll brings.
+pub(super) fn image(inventory: &Inventory, host: &Host) -> Option<String> {
+    let cleanup = inventory.federation.image_cleanup.as_ref()?;
+    let is_brought = !host.has(Role::Gateway) && !cleanup.image.contains('@');
+    is_brought.then(|| cleanup.image.clone())
+}
+
+/// Images that no user's job brings again: those of Atoll's own jobs.
 fn kept(inventory: &Inventory) -> Vec<String> {
     let federation = &inventory.federation;
     let cleanup = federation

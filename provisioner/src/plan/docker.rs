@@ -8,11 +8,11 @@ use crate::versions::{Options, Product, upstream};
 use super::peers::Place;
 use super::{
     Access, Content, Directory, DockerDaemon, DockerUnit, HostPlan, OnChange, Package, PlannedFile,
-    Pool, Service, Storage, Template, Unit, Wave, extra, traefik,
+    Pool, Service, Storage, Template, Unit, Wave, cleanup, extra, traefik,
 };
 
-/// Adds Docker to a host. The jobs of `verify` and the gateway's Traefik start from images
-/// that are already there: hosts need no internet.
+/// Adds Docker to a host. The jobs of `verify`, the gateway's Traefik and the clean-up start from
+/// images that are already there: hosts need no internet.
 pub(super) fn add(plan: &mut HostPlan, place: &Place<'_>, host: &Host) {
     let docker = &place.inventory.federation.docker;
     plan.directories.push(Directory {
@@ -53,6 +53,7 @@ pub(super) fn add(plan: &mut HostPlan, place: &Place<'_>, host: &Host) {
     });
     plan.images
         .push(place.inventory.federation.probe_image.clone());
+    plan.images.extend(cleanup::image(place.inventory, host));
     if host.has(Role::Gateway) {
         plan.images
             .push(traefik::image(&place.site.versions.traefik));
