@@ -26,7 +26,8 @@ pub(super) struct Shelf(Arc<()>);
 impl Shelf {
     /// A place, until it is dropped.
     fn place(&self) -> Option<Self> {
-        // One of the count is the shelf itself.
+        // Whoever holds the shelf counts: its maker, who is no place, and each family of groups, which
+        // takes a place as a file does.
         (Arc::strong_count(&self.0) <= KEPT).then(|| self.clone())
     }
 }

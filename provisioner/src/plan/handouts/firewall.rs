@@ -1,8 +1,9 @@
 //! Who must reach whom, and on which ports: what the firewalls of sites are set by.
 //!
-//! All of it is in [`FLOWS`]. What is derived names groups of addresses and never pairs of hosts, so
-//! it grows with the hosts and not with their square. Consul's API and DNS (8500 to 8503, 8600) are
-//! for the host itself, and so stand nowhere.
+//! The ports are in [`FLOWS`], but for SSH and the delivery of usage records, whose ends the inventory
+//! chooses. What is derived names groups of addresses and never pairs of hosts, so it grows with the
+//! hosts and not with their square. Consul's API and DNS (8500 to 8503, 8600) are for the host
+//! itself, and so stand nowhere.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::inventory::{Inventory, Site};
 
+use super::super::accounting;
 use super::groups::{Addresses, Group, Groups, Party};
 
 /// Who must reach whom.
@@ -195,7 +197,7 @@ const FLOWS: &[Flow] = {
 };
 
 /// Where usage records are delivered.
-const ACCOUNTING: (Protocol, &str, &str) = (Protocol::Tcp, "4690", "usage records");
+const ACCOUNTING: (Protocol, u16, &str) = (Protocol::Tcp, accounting::PORT, "usage records");
 
 /// Works out the rules of all sites.
 pub(super) fn firewall(inventory: &Inventory) -> Firewall {
@@ -368,12 +370,12 @@ impl Matrix<'_> {
                     self.groups.outside(other, Party::Accounting),
                 )
             };
-            let (protocol, ports, why) = ACCOUNTING;
+            let (protocol, port, why) = ACCOUNTING;
             let rule = Opening {
                 from,
                 to,
                 protocol,
-                ports: ports.to_owned(),
+                ports: port.to_string(),
                 why: why.to_owned(),
             };
             if let Some(rules) = sites.get_mut(&site.datacenter).filter(|_| !is_own) {
