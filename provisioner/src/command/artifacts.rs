@@ -1,5 +1,6 @@
 //! `atoll artifacts`: pins what hosts are given.
 
+use federation::count::counted;
 use serde_json::json;
 
 use crate::artifacts::{LOCK, Lock};
@@ -18,7 +19,7 @@ pub(super) fn run(what: &Artifacts, format: Format) -> Result<Ended, Error> {
         .map_err(|error| format!("cannot write {}: {error}", path.display()))?;
     let files = lock.to_string().lines().count();
     show(&match format {
-        Format::Human => format!("{}: {files} files pinned\n", path.display()),
+        Format::Human => format!("{}: {} pinned\n", path.display(), counted(files, "file")),
         Format::Json => format!("{}\n", json!({ "lock": path, "files": files })),
     });
     Ok(Ended::AsWanted)

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use federation::count::counted;
 use serde_json::json;
 
 use crate::command::{Ended, Error};
@@ -33,8 +34,8 @@ pub(super) fn run(folder: &Path, format: Format) -> Result<Ended, Error> {
     problems.sort();
     tell(&problems, format);
     if format == Format::Human {
-        let count = problems.len();
-        show(&format!("{}: {count} problem(s)\n", folder.display()));
+        let count = counted(problems.len(), "problem");
+        show(&format!("{}: {count}\n", folder.display()));
     }
     Ok(Ended::NotAsWanted)
 }
@@ -91,8 +92,11 @@ fn sound(folder: &Path, loaded: &Loaded, format: Format) -> String {
     let warnings = loaded.warnings.len();
     match format {
         Format::Human => format!(
-            "{}: federation {federation}, {sites} site(s), {hosts} host(s), {warnings} warning(s): as wanted\n",
-            folder.display()
+            "{}: federation {federation}, {}, {}, {}: as wanted\n",
+            folder.display(),
+            counted(sites, "site"),
+            counted(hosts, "host"),
+            counted(warnings, "warning"),
         ),
         Format::Json => format!(
             "{}\n",

@@ -1,5 +1,6 @@
 //! `atoll export`: an inventory in the words of another tool.
 
+use federation::count::counted;
 use serde_json::json;
 
 use crate::cli::Export;
@@ -24,7 +25,7 @@ pub(super) fn run(what: &Export, format: Format) -> Result<Ended, Error> {
         Format::Json => format!("{}\n", json!({ "out": out, "files": files, "lost": lost })),
         Format::Human => {
             let lost = lost.iter().map(|it| format!("not said: {it}"));
-            let files = format!("{}: {files} files", out.display());
+            let files = format!("{}: {}", out.display(), counted(files, "file"));
             lost.chain([files]).collect::<Vec<_>>().join("\n") + "\n"
         }
     });

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use federation::count::counted;
 use serde_json::json;
 
 use crate::command::place::apart;
@@ -53,8 +54,10 @@ pub(super) fn run(
     let files = tree.len();
     match format {
         Format::Human => show(&format!(
-            "{}: {files} files for {hosts} hosts\n",
-            out.display()
+            "{}: {} for {}\n",
+            out.display(),
+            counted(files, "file"),
+            counted(hosts, "host"),
         )),
         Format::Json => show(&format!(
             "{}\n",

@@ -4,6 +4,8 @@
 
 use std::fmt::Write as _;
 
+use federation::count::counted;
+
 use super::draft::SiteDraft;
 use super::report::{Finding, Severity, counts};
 
@@ -40,8 +42,8 @@ fn sections(report: &str) -> impl Iterator<Item = (String, String)> {
 
 fn section(site: &SiteDraft, source: &str, findings: &[Finding]) -> String {
     let mut text = format!(
-        "\nFrom `{source}`: {} hosts; {}.\n",
-        site.hosts.len(),
+        "\nFrom `{source}`: {}; {}.\n",
+        counted(site.hosts.len(), "host"),
         counts(findings)
     );
     text += "\n| Ansible's host | host | node | roles | address |\n|---|---|---|---|---|\n";

@@ -10,6 +10,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
+use ::federation::count::counted;
 use serde::{Serialize, Serializer};
 
 /// Why a folder cannot be used as an inventory.
@@ -203,8 +204,7 @@ fn count(problems: &[Problem]) -> String {
         .iter()
         .filter(|problem| problem.severity == Severity::Error)
         .count();
-    let plural = if errors == 1 { "" } else { "s" };
-    format!("{errors} error{plural}")
+    counted(errors, "error")
 }
 
 fn list(problems: &[Problem]) -> String {

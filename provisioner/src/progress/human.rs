@@ -6,6 +6,7 @@ use std::io::IsTerminal as _;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use federation::count::counted;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use crate::progress::{Event, Listener, Outcome, Verdict, complain, show};
@@ -177,7 +178,10 @@ impl Listener for Human {
     fn tell(&self, event: Event) {
         match event {
             Event::RunStarted { run, hosts } => {
-                self.lane(FEDERATION, &format!("run {run} on {hosts} hosts"));
+                self.lane(
+                    FEDERATION,
+                    &format!("run {run} on {}", counted(hosts, "host")),
+                );
             }
             Event::Step { node, doing } => self.lane(node.as_str(), &doing),
             Event::Federation { doing } => self.lane(FEDERATION, &doing),
@@ -190,7 +194,10 @@ impl Listener for Human {
                 ..
             } => self.change(node.as_str(), &what, &effect, diff.as_deref()),
             Event::WaveStarted { wave, nodes } => {
-                self.lane(FEDERATION, &format!("wave {wave}: {} hosts", nodes.len()));
+                self.lane(
+                    FEDERATION,
+                    &format!("wave {wave}: {}", counted(nodes.len(), "host")),
+                );
             }
             Event::HostDone { node, outcome } => self.close(node.as_str(), &told(&outcome)),
             Event::Checked {

@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use federation::count::counted;
 use federation::names::{DatacenterName, DomainName, NamespaceName};
 use federation::nomad;
 use ureq::config::Config;
@@ -59,7 +60,10 @@ impl Verifier<'_> {
             self.fetch(&url, gateway)
                 .map_err(|error| format!("{zone}: {error}"))?;
         }
-        Ok(format!("good for {} parent domain(s)", zones.len()))
+        Ok(format!(
+            "good for {}",
+            counted(zones.len(), "parent domain")
+        ))
     }
 
     /// Proves a route for each namespace that a site serves, if its gateway is among the chosen.

@@ -62,7 +62,7 @@ const RULES: &[(&[Edit], &[&str])] = &[
      &["federation.yaml:2:10: primary: no file in sites/ has `datacenter: three`; name that of a site, or its servers elsewhere in `external.consul_servers`"]),
     (&[(ONE, "ssh: { user: debian }", "ssh: { user: debian }\nstate: retired")],
      &["sites/one.yaml:4:8: state: the primary is retired: nobody owns access rights; choose another primary first",
-       "sites/one.yaml:4:8: warning: state: the site is retired and has 3 host(s), which are still kept up; `hosts: {}` lets go of them, once they have left Consul and Nomad"]),
+       "sites/one.yaml:4:8: warning: state: the site is retired and has 3 hosts, still kept up; `hosts: {}` lets go of them, once they have left Consul and Nomad"]),
     (&[(FEDERATION, "verify:", "external: { consul_servers: [203.0.113.5, 203.0.113.5, 192.0.2.21] }\nverify:")],
      &["federation.yaml:5:43: external.consul_servers[1]: `203.0.113.5` is already in this list: external.consul_servers[0], at federation.yaml:5:30",
        "federation.yaml:5:56: external.consul_servers[2]: `192.0.2.21` is the address of a host here, at sites/two.yaml:7:48; `external` is for servers of sites that are in no file"]),
@@ -145,7 +145,7 @@ const RULES: &[(&[Edit], &[&str])] = &[
      &[]),
     // What a site says of itself.
     (&[(TWO, "vos: [vo.example.org]", "vos: [vo.example.org]\nstate: retired")],
-     &["sites/two.yaml:6:8: warning: state: the site is retired and has 1 host(s), which are still kept up; `hosts: {}` lets go of them, once they have left Consul and Nomad"]),
+     &["sites/two.yaml:6:8: warning: state: the site is retired and has 1 host, still kept up; `hosts: {}` lets go of them, once they have left Consul and Nomad"]),
     (&[(ONE, "ssh: { user: debian }", "ssh: { user: debian }\nlocation: { country: ES, latitude: 0, longitude: 0.0 }")],
      &["sites/one.yaml:4:11: warning: location: latitude 0 and longitude 0 are in the sea; look the site up on a map"]),
     (&[(ONE, "ssh: { user: debian }", "ssh: { user: debian }\ndocker: { mirrors: [https://mirror.example.org, https://mirror.example.org/, http://mirror.example.net] }\nntp: [ntp.example.org, ntp.example.org]")],

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use ::federation::count::counted;
+
 use super::super::checks::{NEVER_WAIVED, WAIVABLE};
 use super::super::decode::Spot;
 use super::super::file::{CertificateSource, ClientsEntry, SiteFile, VoEntry, Waivers};
@@ -50,7 +52,10 @@ pub(super) fn itself(site: &SiteFile, problems: &Problems) {
         .filter(|state| state.value == State::Retired);
     let count = site.hosts().count();
     if let Some(state) = retired.filter(|_| count > 0) {
-        let what = format!("the site is retired and has {count} host(s), which are still kept up");
+        let what = format!(
+            "the site is retired and has {}, still kept up",
+            counted(count, "host")
+        );
         let hint = "`hosts: {}` lets go of them, once they have left Consul and Nomad";
         problems.warning(&state.place, what, hint);
     }
