@@ -238,6 +238,9 @@ const RULES: &[(&[Edit], &[&str])] = &[
        "federation.yaml:5:41: extra_yaml.docker.debug: expected true or false, found `1`; Docker does not start with another"]),
     (&[(ONE, "13 }", "13, extra_yaml: { docker: { log-driver: journald, log-opts: { max-size: 1m, tag: x } } } }")],
      &["sites/one.yaml:8:107: hosts.wn-0.extra_yaml.docker.log-opts.max-size: the log driver `journald` has no option `max-size`; leave one of the two out: Docker does not start with both"]),
+    // What HCL takes once is told where it stands again.
+    (&[(ONE, "ssh: { user: debian }", "ssh: { user: debian }\nextra_hcl:\n  nomad: |\n    client {\n      # why\n      a = 1\n      # again\n      a = 3 # because\n      z = 3\n    }")],
+     &["sites/one.yaml:10:7: extra_hcl.nomad: not HCL: invalid attribute; expected unique attribute key; found redefined attribute; say each key of a block once"]),
     // A name below which users' URLs are belongs to who owns the parent.
     (&[(FEDERATION, "domain: deployments.example.org", "domain: example.org")],
      &["federation.yaml:7:49: vos.vo.example.org.domain: users' URLs would be below `SITE-example.org`, a name that who owns `example.org` does not own; choose a domain below it, such as `deployments.example.org`"]),

@@ -50,7 +50,9 @@ fn hcl(text: &Spot<Lines>, owned: Owned, problems: &Problems) {
             let at = error.location();
             let place = text.place_of(at.line(), at.column());
             let is_quoted = error.line().trim_start().starts_with('"');
-            let hint = if is_quoted {
+            let hint = if error.message().contains("redefined") {
+                "say each key of a block once"
+            } else if is_quoted {
                 "keys in quotes are for maps: write the block as `name = { … }`"
             } else {
                 "write each key of a block on a line of its own, as HCL 2 does"
