@@ -336,3 +336,17 @@ fn what_ssh_is_configured_for_is_how_hosts_are_reached() {
         assert!(report.contains(part), "{part}: {report}");
     }
 }
+
+#[test]
+fn what_is_to_be_typed_next_can_be_typed() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("my federation");
+    let (code, lines) = import(&fixture("walton"), &out, &[]);
+    assert_eq!(code, 0, "{lines:#?}");
+    let (report, folder) = (out.join("IMPORT-REPORT.md"), out.display());
+    let next = format!(
+        "next: read '{}', then `atoll check '{folder}'`",
+        report.display()
+    );
+    assert_eq!(lines.last(), Some(&next));
+}

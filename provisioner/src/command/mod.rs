@@ -14,6 +14,7 @@ mod prepared;
 mod render;
 mod schema;
 mod secrets;
+mod shell;
 mod verify;
 
 use clap::CommandFactory as _;

@@ -7,6 +7,7 @@ use crate::apply::{Desired, Reach, Scope};
 use crate::artifacts::Lock;
 use crate::cli::Target;
 use crate::command::Error;
+use crate::command::shell::word;
 use crate::host::{Credentials, KnownHosts};
 use crate::inventory;
 use crate::plan::{self, Plan};
@@ -128,19 +129,10 @@ fn reachable(plan: &Plan, scope: &Scope) -> Result<(), Error> {
 
 /// The command that repeats a run or goes on from it, on the same hosts.
 pub(super) fn again(verb: &str, target: &Target) -> String {
-    let inventory = target.inventory.display();
+    let inventory = word(&target.inventory);
     let on = target.on.hosts.as_ref();
-    let on = on.map(|on| format!(" --on {}", quoted(&on.to_string())));
+    let on = on.map(|on| format!(" --on {}", word(on.to_string())));
     format!("atoll {verb} {inventory}{}", on.unwrap_or_default())
-}
-
-/// As a shell takes it: it would look for files by a pattern.
-fn quoted(word: &str) -> String {
-    if word.contains('*') {
-        format!("'{word}'")
-    } else {
-        word.to_owned()
-    }
 }
 
 /// Says what a run leaves out because of `--on`.

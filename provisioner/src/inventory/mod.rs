@@ -40,7 +40,7 @@ pub use federation::{
 pub use host::{Gpus, Host, HostSsh, Kind, NodeType, Role, Volume};
 pub use private::is_private;
 pub use problem::{InventoryError, Problem, Severity};
-pub use read::{Draft, Loaded, judge, load, load_with};
+pub use read::{Draft, Loaded, files, judge, load, load_with};
 pub use schema::{Document, schema};
 pub use site::{AddressPool, Certificates, Jump, Location, Pue, Site, Ssh, State, Waiver};
 pub use skeleton::{NewFederation, NewSite, NewVo, Suggestions, drafts, host_address, site_file};

@@ -52,6 +52,16 @@ pub fn load(folder: &Path) -> Result<Loaded, InventoryError> {
     load_with(folder, &[])
 }
 
+/// The files of which a folder's inventory consists, relative to the folder.
+///
+/// # Errors
+/// When a folder cannot be read.
+pub fn files(folder: &Path) -> Result<Vec<PathBuf>, InventoryError> {
+    let mut names = vec![PathBuf::from(FEDERATION)];
+    names.extend(site_files(folder, &Problems::default())?);
+    Ok(names)
+}
+
 /// Reads a folder as if some drafts were in it; it need not be there yet.
 ///
 /// # Errors

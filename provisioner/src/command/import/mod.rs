@@ -11,6 +11,7 @@ use serde_json::json;
 
 use crate::cli::Import;
 use crate::command::place::place;
+use crate::command::shell::word;
 use crate::command::{Ended, Error};
 use crate::importers::{self, Answers, Existing, Finding, Imported, REPORT, Severity, counts};
 use crate::inventory;
@@ -61,8 +62,7 @@ fn existing(out: &Path) -> Result<Option<Existing>, Error> {
     }
     let loaded = inventory::load(out)?;
     let mut files = BTreeMap::new();
-    let mut names = vec![PathBuf::from("federation.yaml")];
-    names.extend(site_files(out)?);
+    let mut names = inventory::files(out)?;
     if out.join(REPORT).exists() {
         names.push(PathBuf::from(REPORT));
     }
@@ -76,26 +76,6 @@ fn existing(out: &Path) -> Result<Option<Existing>, Error> {
         inventory: loaded.inventory,
         files,
     }))
-}
-
-/// The files of `sites/`, relative to the inventory's folder.
-fn site_files(out: &Path) -> Result<Vec<PathBuf>, Error> {
-    let folder = out.join("sites");
-    let entries = match fs::read_dir(&folder) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(format!("cannot read {}: {error}", folder.display()).into()),
-    };
-    let mut names = Vec::new();
-    for entry in entries {
-        let name = entry?.file_name();
-        let is_hidden = name.as_encoded_bytes().starts_with(b".");
-        let path = Path::new("sites").join(name);
-        if !is_hidden && path.extension().is_some_and(|it| it == "yaml") {
-            names.push(path);
-        }
-    }
-    Ok(names)
 }
 
 /// Writes the files, sites before `federation.yaml`: without that a folder is no inventory.
@@ -145,9 +125,10 @@ fn summary(out: &Path, imported: &Imported, format: Format) -> String {
             json!({ "out": out, "files": names, "findings": imported.findings.len() })
         ),
         Format::Human => {
-            let out = out.display();
+            let (report, word) = (word(&out.join(REPORT)), word(out));
             format!(
-                "{out}: {}; {counts}\nnext: read {out}/{REPORT}, then `atoll check {out}`\n",
+                "{}: {}; {counts}\nnext: read {report}, then `atoll check {word}`\n",
+                out.display(),
                 names.join(", ")
             )
         }
