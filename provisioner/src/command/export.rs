@@ -7,7 +7,8 @@ use crate::cli::Export;
 use crate::command::place::apart;
 use crate::command::{Ended, Error};
 use crate::progress::{Format, show};
-use crate::{importers, inventory, render};
+use crate::render::{self, Readers, Work};
+use crate::{importers, inventory};
 
 pub(super) fn run(what: &Export, format: Format) -> Result<Ended, Error> {
     let Export::Ansible {
@@ -19,7 +20,7 @@ pub(super) fn run(what: &Export, format: Format) -> Result<Ended, Error> {
     let exported = importers::export(&loaded.inventory);
     let files = exported.files.into_iter();
     let files = files.map(|(name, text)| (name, text.into())).collect();
-    render::write(&files, out, render::Readers::All)?;
+    render::write(&files, out, Work::Export, Readers::All)?;
     let (files, lost) = (files.len(), &exported.lost);
     show(&match format {
         Format::Json => format!("{}\n", json!({ "out": out, "files": files, "lost": lost })),

@@ -10,7 +10,7 @@ use crate::command::{Ended, Error};
 use crate::inventory;
 use crate::plan;
 use crate::progress::{Format, complain, show};
-use crate::render::{self, Overrides, Readers, Rendered};
+use crate::render::{self, Overrides, Readers, Rendered, Work};
 use crate::secrets::{Identity, Store};
 use crate::select::Selector;
 
@@ -44,7 +44,7 @@ pub(super) fn run(
         let unlisted = plan.handouts.datacenters.unlisted.clone();
         (render::tree(plan, rendered), unlisted)
     };
-    render::write(&tree, out, readers)?;
+    render::write(&tree, out, Work::Rendering, readers)?;
     for datacenter in &unlisted {
         complain(&format!(
             "warning: {} has no row in federation/papi/datacenters.csv: its site's file lacks `{}`",

@@ -1,14 +1,41 @@
 //! A tree of texts in a folder on disk, kept beside nothing but itself.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::fs::{self, Permissions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
-/// Lists what a former rendering wrote, one path a line; by it a folder is known as ours.
-const LIST: &str = ".atoll-rendered";
+/// What a folder is filled with. A folder of one is never taken for that of another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Work {
+    /// The files of hosts.
+    Rendering,
+    /// An inventory in the words of another tool.
+    Export,
+}
+
+impl Work {
+    /// Lists what was written before, one path a line; by it a folder is known as ours.
+    fn list(self) -> &'static str {
+        match self {
+            Self::Rendering => ".atoll-rendered",
+            Self::Export => ".atoll-exported",
+        }
+    }
+}
+
+/// What is done: `cannot render into …`.
+impl fmt::Display for Work {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Rendering => "render",
+            Self::Export => "export",
+        })
+    }
+}
 
 /// Who may read what is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,8 +50,12 @@ pub enum Readers {
 #[derive(Debug, thiserror::Error)]
 pub enum WriteError {
     /// Somebody else's files are there.
-    #[error("cannot render into {}: it is not empty, and no rendering was written there before", folder.display())]
+    #[error(
+        "cannot {work} into {}: it is not empty, and `atoll {work}` wrote nothing there before", folder.display()
+    )]
     Foreign {
+        /// What was to be done.
+        work: Work,
         /// The folder.
         folder: PathBuf,
     },
@@ -40,16 +71,20 @@ pub enum WriteError {
         tree: PathBuf,
     },
     /// The list of what was written there before names a file that is not in the folder.
-    #[error("cannot render into {}: its list {LIST} names `{path}`", folder.display())]
+    #[error("cannot {work} into {}: its list {} names `{path}`", folder.display(), work.list())]
     List {
+        /// What was to be done.
+        work: Work,
         /// The folder.
         folder: PathBuf,
         /// The path in the list.
         path: String,
     },
     /// A link would lead out of the folder.
-    #[error("cannot render into {}: it is a link, and may lead elsewhere; remove it", path.display())]
+    #[error("cannot {work} into {}: it is a link, and may lead elsewhere; remove it", path.display())]
     Link {
+        /// What was to be done.
+        work: Work,
         /// The link.
         path: PathBuf,
     },
@@ -65,27 +100,28 @@ pub enum WriteError {
 
 /// Makes a folder hold exactly a tree, beside files which are not ours.
 ///
-/// Each file is replaced as a whole, and only where it differs. Files of a former rendering that
+/// Each file is replaced as a whole, and only where it differs. Files of the same work before that
 /// the tree lacks are removed. The list of what is ours is written first, so that an interrupted
 /// run is taken up by the next one.
 ///
 /// # Errors
-/// When the folder holds files and no former rendering, when secrets would lie in a work tree of
+/// When the folder holds files and nothing of that work, when secrets would lie in a work tree of
 /// git, or when the system refuses.
 pub fn write(
     tree: &BTreeMap<PathBuf, Arc<str>>,
     folder: &Path,
+    work: Work,
     readers: Readers,
 ) -> Result<(), WriteError> {
     if readers == Readers::Owner {
         outside_of_git(folder)?;
     }
-    without_links(folder, std::iter::empty())?;
-    let before = former(folder)?;
+    without_links(folder, work, std::iter::empty())?;
+    let before = former(folder, work)?;
     let after: BTreeSet<PathBuf> = tree.keys().cloned().collect();
-    without_links(folder, before.union(&after))?;
+    without_links(folder, work, before.union(&after))?;
     readers.make(folder)?;
-    let list = folder.join(LIST);
+    let list = folder.join(work.list());
     readers.replace(&list, &listed(before.union(&after)))?;
     for (path, text) in tree {
         readers.close(folder, path)?;
@@ -101,16 +137,17 @@ pub fn write(
 /// put them there.
 fn without_links<'a>(
     folder: &Path,
+    work: Work,
     paths: impl Iterator<Item = &'a PathBuf>,
 ) -> Result<(), WriteError> {
-    let mut ways: BTreeSet<&Path> = [Path::new(LIST)].into();
+    let mut ways: BTreeSet<&Path> = [Path::new(work.list())].into();
     for path in paths {
         ways.extend(parents(path));
         ways.insert(path);
     }
     let is_link = |path: &PathBuf| fs::symlink_metadata(path).is_ok_and(|it| it.is_symlink());
     match ways.iter().map(|way| folder.join(way)).find(is_link) {
-        Some(path) => Err(WriteError::Link { path }),
+        Some(path) => Err(WriteError::Link { work, path }),
         None => Ok(()),
     }
 }
@@ -200,15 +237,16 @@ impl Readers {
     }
 }
 
-/// What a former rendering wrote to the folder; nothing when there is no folder or it is empty.
-fn former(folder: &Path) -> Result<BTreeSet<PathBuf>, WriteError> {
-    let list = folder.join(LIST);
+/// What the same work wrote to the folder before; nothing when there is no folder or it is empty.
+fn former(folder: &Path, work: Work) -> Result<BTreeSet<PathBuf>, WriteError> {
+    let list = folder.join(work.list());
     match fs::read_to_string(&list) {
-        Ok(text) => text.lines().map(|line| own(folder, line)).collect(),
+        Ok(text) => text.lines().map(|line| own(folder, work, line)).collect(),
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(at(&list)(error)),
         Err(_) => match fs::read_dir(folder).map(|mut entries| entries.next()) {
             Ok(None) => Ok(BTreeSet::new()),
             Ok(Some(_)) => Err(WriteError::Foreign {
+                work,
                 folder: folder.to_owned(),
             }),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(BTreeSet::new()),
@@ -218,7 +256,7 @@ fn former(folder: &Path) -> Result<BTreeSet<PathBuf>, WriteError> {
 }
 
 /// A path of the list, which nothing but its own folder can be meant by.
-fn own(folder: &Path, line: &str) -> Result<PathBuf, WriteError> {
+fn own(folder: &Path, work: Work, line: &str) -> Result<PathBuf, WriteError> {
     let path = PathBuf::from(line);
     let inside = path
         .components()
@@ -227,6 +265,7 @@ fn own(folder: &Path, line: &str) -> Result<PathBuf, WriteError> {
         Ok(path)
     } else {
         Err(WriteError::List {
+            work,
             folder: folder.to_owned(),
             path: line.to_owned(),
         })

@@ -32,7 +32,7 @@ use crate::plan::{
 };
 
 pub use filled::{Unfilled, filled};
-pub use folder::{Readers, WriteError, write};
+pub use folder::{Readers, Work, WriteError, write};
 pub use mistakes::{Mistake, mistakes};
 pub use placeholder::{UnfilledSecret, fill, throwaway};
 pub use templates::{Overrides, RenderError, TEMPLATES};

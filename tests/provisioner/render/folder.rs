@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use provisioner::plan::plan;
-use provisioner::render::{Readers, WriteError, write};
+use provisioner::render::{Readers, Work, WriteError};
 use serde_json::{Value, json};
 
 use super::tree_of;
@@ -18,6 +18,14 @@ fn files(texts: &[(&str, &str)]) -> BTreeMap<PathBuf, Arc<str>> {
         .iter()
         .map(|(path, text)| (path.into(), (*text).into()))
         .collect()
+}
+
+fn write(
+    tree: &BTreeMap<PathBuf, Arc<str>>,
+    folder: &Path,
+    readers: Readers,
+) -> Result<(), WriteError> {
+    provisioner::render::write(tree, folder, Work::Rendering, readers)
 }
 
 /// What a folder holds, but for the list of what is ours.
@@ -202,10 +210,28 @@ fn a_link_leads_nowhere() {
     std::os::unix::fs::symlink(&other, out.join("n")).unwrap();
     let refused = write(&files(&[("n/a", "1")]), &out, Readers::All).unwrap_err();
     assert!(
-        matches!(&refused, WriteError::Link { path } if *path == out.join("n")),
+        matches!(&refused, WriteError::Link { path, .. } if *path == out.join("n")),
         "{refused}"
     );
     let left: Vec<_> = fs::read_dir(&other).unwrap().collect();
     assert_eq!(left.len(), 1, "{left:?}");
     assert_eq!(fs::read_to_string(other.join("keep")).unwrap(), "theirs");
+}
+
+/// What one wrote, the other would remove as what it wrote no more.
+#[test]
+fn an_export_does_not_take_a_rendering_for_its_own() {
+    let home = tempfile::tempdir().unwrap();
+    let works = [Work::Rendering, Work::Export];
+    for (work, other) in [(works[0], works[1]), (works[1], works[0])] {
+        let out = home.path().join(work.to_string());
+        let tree = files(&[("a", "1")]);
+        for _ in 0..2 {
+            provisioner::render::write(&tree, &out, work, Readers::All).unwrap();
+        }
+        let refused = provisioner::render::write(&files(&[]), &out, other, Readers::All);
+        let told = refused.unwrap_err().to_string();
+        assert!(told.starts_with(&format!("cannot {other} into ")), "{told}");
+        assert!(out.join("a").exists(), "{told}");
+    }
 }
