@@ -226,7 +226,6 @@ fn bridges(site: &SiteFile, files: &Files, problems: &Problems) {
     for range in nomad_bridges(site, files) {
         bridge(
             site,
-            files,
             &range,
             ("Nomad's bridge", NOMAD_BRIDGE_HINT),
             problems,
@@ -235,28 +234,17 @@ fn bridges(site: &SiteFile, files: &Files, problems: &Problems) {
     let is_docker = site.docker.address_pools.is_none();
     if let Some(range) = DOCKER_BRIDGE.parse().ok().filter(|_| is_docker) {
         let hint = "give Docker other ranges by `docker.address_pools`";
-        bridge(
-            site,
-            files,
-            &range,
-            ("Docker's first bridge", hint),
-            problems,
-        );
+        bridge(site, &range, ("Docker's first bridge", hint), problems);
     }
 }
 
-/// A network of the site in a bridge's range, or else an address that its hosts talk to.
-fn bridge(
-    site: &SiteFile,
-    files: &Files,
-    range: &IpNet,
-    (whose, hint): (&str, &str),
-    problems: &Problems,
-) {
+/// A network of the site in a bridge's range, or else the address of a host.
+fn bridge(site: &SiteFile, range: &IpNet, (whose, hint): (&str, &str), problems: &Problems) {
     let network = each(site.networks.as_ref()).find(|it| overlap(&it.value, range));
     let network = network.map(|it| (it.value.to_string(), &it.place, "overlaps"));
     let address = || {
-        let inside = talks_to(site, files).find(|it| range.contains(&it.value))?;
+        let mut own = site.hosts().filter_map(|host| host.address.as_ref());
+        let inside = own.find(|it| range.contains(&it.value))?;
         Some((inside.value.to_string(), &inside.place, "lies in"))
     };
     if let Some((name, place, how)) = network.or_else(address) {
