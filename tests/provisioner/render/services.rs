@@ -145,7 +145,7 @@ fn a_gateway_beside_another_does_not_change_the_names_of_jobs() {
     let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../inventories/example");
     let mut inventory = load(&example).unwrap().inventory;
     let alone = names(&inventory);
-    assert_eq!(alone.len(), 1);
+    let one = alone.len();
     let site = inventory.sites.values_mut().next().unwrap();
     let gateway = site.hosts[&name("gateway-0")].clone();
     for key in ["a-gateway", "gateway-1"] {
@@ -154,9 +154,9 @@ fn a_gateway_beside_another_does_not_change_the_names_of_jobs() {
         site.hosts.insert(name(key), another);
     }
     let several = names(&inventory);
-    assert_eq!(several.len(), 3);
+    assert_eq!(several.len(), one + 2);
     let different: BTreeSet<_> = several.values().collect();
-    assert_eq!(different.len(), 3, "{several:?}");
+    assert_eq!(different.len(), one + 2, "{several:?}");
     for (node, job) in alone {
         assert_eq!(several[&node], job);
     }

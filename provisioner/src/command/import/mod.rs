@@ -125,7 +125,7 @@ fn summary(out: &Path, imported: &Imported, format: Format) -> String {
             json!({ "out": out, "files": names, "findings": imported.findings.len() })
         ),
         Format::Human => {
-            let (report, word) = (word(&out.join(REPORT)), word(out));
+            let (report, word) = (word(out.join(REPORT)), word(out));
             format!(
                 "{}: {}; {counts}\nnext: read {report}, then `atoll check {word}`\n",
                 out.display(),
