@@ -189,9 +189,18 @@ fn client(place: &Place<'_>, host: &Host, node_type: NodeType) -> Template {
         gpus: host.gpus.is_some(),
         domain: place.site.domain.clone(),
         reserved_memory_mib: (!is_gateway).then_some(clients.reserved_memory_mib),
+        reserved_ports: ssh_ports(place, host),
         cni_path: cni::path(place),
         raw_exec: clients.raw_exec.contains(&node_type),
     })
+}
+
+/// The usual port, and the one that the operator is told to use, which may be a translated one.
+fn ssh_ports(place: &Place<'_>, host: &Host) -> String {
+    let port = host.ssh.port.unwrap_or(place.site.ssh.port);
+    let ports: BTreeSet<u16> = [22, port].into();
+    let ports: Vec<String> = ports.iter().map(u16::to_string).collect();
+    ports.join(",")
 }
 
 /// A server's name is authority to act as one: it never stands in a certificate of a mere client.

@@ -238,6 +238,19 @@ fn memory_is_reserved_where_users_jobs_run() {
     }
 }
 
+/// Where SSH has another port, that is none for jobs either.
+#[test]
+fn no_job_gets_the_port_of_ssh() {
+    let world = World::of(&crate::kinds::kinds());
+    for (node, ports) in [
+        ("example-one-wn-cpu-0", "22"),
+        ("example-one-wn-gpu-0", "22,2222"),
+    ] {
+        let path = file(node, "client.hcl");
+        world.says(&path, &[("client.reserved.reserved_ports", ports)]);
+    }
+}
+
 #[test]
 fn cloud_metadata_is_not_asked_and_no_legacy_option_is_left() {
     let world = World::samples();

@@ -66,6 +66,8 @@ pub struct NomadClient {
     pub gpus: bool,
     /// Memory which no job gets; none on gateways.
     pub reserved_memory_mib: Option<u32>,
+    /// Ports which no job gets: those of SSH.
+    pub reserved_ports: String,
     /// The folder of the CNI plugins, if there are some.
     pub cni_path: Option<String>,
     /// Whether jobs may run as plain processes, which is as root.
