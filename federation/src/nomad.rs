@@ -10,8 +10,10 @@ use serde_json::{Value, json};
 
 use crate::http::{Api, Call, Method};
 
+mod events;
 mod placed;
 
+pub use events::{Event, Events, Payload, Topic, events, whole_job};
 pub use placed::{
     Allocated, AllocatedCpu, AllocatedDevice, AllocatedMemory, AllocatedShared, AllocatedTask,
     Equipped, Instance, Placed, PlacedEvent, PlacedGroup, PlacedJob, PlacedState, PlacedTask,

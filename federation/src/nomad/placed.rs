@@ -34,6 +34,9 @@ pub struct Placed {
     /// What is reserved.
     #[serde(default)]
     pub allocated_resources: Option<Allocated>,
+    /// The Raft index at which it was placed.
+    #[serde(default)]
+    pub create_index: u64,
     /// The Raft index of the last change.
     pub modify_index: u64,
     /// When it last changed, by a server's clock, in ns since 1970 UTC.
@@ -45,6 +48,15 @@ pub struct Placed {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct PlacedJob {
+    /// Job ID.
+    #[serde(rename = "ID", default)]
+    pub id: String,
+    /// Namespace.
+    #[serde(default)]
+    pub namespace: String,
+    /// The Raft index at which somebody last changed what it asks for.
+    #[serde(default)]
+    pub job_modify_index: u64,
     /// The job's own metadata.
     #[serde(default)]
     pub meta: Option<BTreeMap<String, String>>,

@@ -1,0 +1,112 @@
+//! What the servers' event stream says of some allocations and jobs.
+//!
+//! A server keeps the last changes in memory: a hundred, if its option
+//! `event_buffer_size` is not set. Whoever asks from index 1 on is told all of
+//! them that are still there, and what comes after. So of an allocation that is
+//! in no list any more this tells what became of it.
+
+use std::fmt::Write as _;
+
+use serde::Deserialize;
+
+use super::placed::{Placed, PlacedJob};
+use crate::http::{Api, Call, Method};
+
+/// What is asked for, by its ID.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Topic {
+    /// An allocation.
+    Allocation(String),
+    /// A job, in whatever namespace.
+    Job(String),
+}
+
+/// One line of the stream: what one write to the servers' state has changed.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Default)]
+#[serde(rename_all = "PascalCase")]
+pub struct Events {
+    /// The Raft index of the change; 0 in a line that only says that the stream lives.
+    #[serde(default)]
+    pub index: u64,
+    /// What changed, of what was asked for.
+    #[serde(default)]
+    pub events: Vec<Event>,
+}
+
+/// A changed thing.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Event {
+    /// What it is now, or was before it was removed.
+    pub payload: Payload,
+}
+
+/// What a changed thing is.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Default)]
+#[serde(rename_all = "PascalCase")]
+pub struct Payload {
+    /// An allocation, without its job.
+    #[serde(default)]
+    pub allocation: Option<Placed>,
+    /// A job: the last that was known of it, when it was removed.
+    #[serde(default)]
+    pub job: Option<PlacedJob>,
+}
+
+/// All that the servers still remember of some things, a line each, and then whatever they do, without an end.
+///
+/// Needs `read-job` in every namespace. A job whose ID holds a colon cannot be asked for: Nomad refuses it.
+pub fn events(topics: impl IntoIterator<Item = Topic>) -> Call<Events> {
+    let mut path = "/v1/event/stream?namespace=*&index=1".to_owned();
+    for topic in topics {
+        let (kind, id) = match &topic {
+            Topic::Allocation(id) => ("Allocation", id),
+            Topic::Job(id) if id.contains(':') => continue,
+            Topic::Job(id) => ("Job", id),
+        };
+        path.push_str("&topic=");
+        path.push_str(kind);
+        path.push(':');
+        escape(&mut path, id);
+    }
+    Call::json(Api::Nomad, Method::Get, path)
+}
+
+/// A job with all that it asks for, if it is there.
+pub fn whole_job(id: &str, namespace: &str) -> Call<Option<PlacedJob>> {
+    let mut path = "/v1/job/".to_owned();
+    escape(&mut path, id);
+    path.push_str("?namespace=");
+    escape(&mut path, namespace);
+    Call::find(Api::Nomad, path)
+}
+
+/// A job's ID may hold almost anything.
+fn escape(path: &mut String, text: &str) {
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            path.push(char::from(byte));
+        } else {
+            let _ = write!(path, "%{byte:02X}");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_topic_is_asked_for_by_an_id_that_may_hold_anything() {
+        let topics = [
+            Topic::Allocation("0a1b-2c".to_owned()),
+            Topic::Job("a/periodic-1&x".to_owned()),
+            Topic::Job("a:b".to_owned()),
+        ];
+        assert_eq!(
+            events(topics).path,
+            "/v1/event/stream?namespace=*&index=1&topic=Allocation:0a1b-2c&topic=Job:a%2Fperiodic-1%26x"
+        );
+        assert_eq!(whole_job("a/b", "n").path, "/v1/job/a%2Fb?namespace=n");
+    }
+}
