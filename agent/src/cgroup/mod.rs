@@ -12,7 +12,7 @@ mod v1;
 mod v2;
 mod watch;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -69,6 +69,8 @@ pub struct Snapshot {
     pub parents: BTreeMap<String, Parent>,
     /// The parent of each task that has one.
     pub parent_of: BTreeMap<TaskKey, String>,
+    /// The tasks whose groups have appeared since the last look, though they may be gone again.
+    pub glimpsed: BTreeSet<TaskKey>,
 }
 
 /// The tree of groups.

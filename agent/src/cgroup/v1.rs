@@ -154,7 +154,10 @@ impl Raw {
 
 impl Groups for Tree {
     fn read(&mut self, drivers: &BTreeMap<TaskKey, String>) -> Snapshot {
-        let mut snapshot = Snapshot::default();
+        let mut snapshot = Snapshot {
+            glimpsed: self.watch.glimpsed(),
+            ..Snapshot::default()
+        };
         self.exec(drivers, &mut snapshot);
         self.docker(&mut snapshot);
         self.raw_exec(drivers, &mut snapshot);

@@ -60,7 +60,10 @@ impl Tree {
 
 impl Groups for Tree {
     fn read(&mut self, _: &BTreeMap<crate::cgroup::TaskKey, String>) -> Snapshot {
-        let mut snapshot = Snapshot::default();
+        let mut snapshot = Snapshot {
+            glimpsed: self.watch.glimpsed(),
+            ..Snapshot::default()
+        };
         for family in &mut self.nomad {
             family.read(&mut snapshot, |name| {
                 let scope = name.strip_suffix(".scope");

@@ -6,6 +6,7 @@
 //! all of them by one epoll, so that a wait costs the same for any number.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::CStr;
 use std::mem::MaybeUninit;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
@@ -17,7 +18,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::inotify::{self, CreateFlags, ReadFlags, WatchFlags};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
-use crate::cgroup::{process, tree};
+use crate::cgroup::{TaskKey, process, tree};
 
 /// How often a group that is expected to get its first process is looked at.
 const CLOSE_LOOK: Duration = Duration::from_millis(2);
@@ -37,6 +38,8 @@ const NOTICED: EventData = EventData::new_u64(u64::MAX);
 const EVENTS: usize = 64;
 /// The most groups that are watched one by one.
 const WATCHED: usize = 4096;
+/// The most tasks whose groups came and went that wait to be told of.
+const GLIMPSED: usize = 16_384;
 
 /// A folder whose children are groups.
 pub(super) struct Place {
@@ -78,6 +81,8 @@ pub(super) struct Watch {
     looked: Option<Instant>,
     /// A main process has ended since: another one of its group may be waited for now.
     ended: bool,
+    /// The tasks whose groups have appeared, though they may be gone again by now.
+    glimpsed: BTreeSet<TaskKey>,
 }
 
 impl Watch {
@@ -95,7 +100,13 @@ impl Watch {
             held: BTreeMap::new(),
             looked: None,
             ended: false,
+            glimpsed: BTreeSet::new(),
         }
+    }
+
+    /// The tasks whose groups have appeared since the last time, though they may be gone again.
+    pub(super) fn glimpsed(&mut self) -> BTreeSet<TaskKey> {
+        std::mem::take(&mut self.glimpsed)
     }
 
     /// Waits until something begins or ends, at most `limit`.
@@ -117,7 +128,7 @@ impl Watch {
             }
             news = if ready.noticed {
                 self.hear();
-                self.look()
+                self.look() || !self.glimpsed.is_empty()
             } else if self.has_parent_come() && !self.is_fresh(Instant::now()) {
                 self.look()
             } else {
@@ -219,6 +230,13 @@ impl Watch {
         let mut reader = inotify::Reader::new(fd, &mut buffer);
         let (mut written, mut ended) = (BTreeSet::new(), BTreeSet::new());
         while let Ok(event) = reader.next() {
+            if event.events().contains(ReadFlags::CREATE)
+                && self.glimpsed.len() < GLIMPSED
+                && let Some(Ok(name)) = event.file_name().map(CStr::to_str)
+            {
+                let scope = name.strip_suffix(".scope").unwrap_or(name);
+                self.glimpsed.extend(tree::task_of(scope));
+            }
             if event.events().contains(ReadFlags::MODIFY) {
                 written.insert(event.wd());
             }

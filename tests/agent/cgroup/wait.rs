@@ -1,5 +1,6 @@
 //! What ends a wait.
 
+use std::collections::BTreeMap;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -83,6 +84,27 @@ fn a_group_that_appears_or_vanishes_ends_it() {
     tree.remove(&group(1));
     groups.wait(LONG);
     assert!(began.elapsed() < LONG / 2, "{:?}", began.elapsed());
+}
+
+#[test]
+fn a_group_that_came_and_went_before_anybody_looked_is_told_of_once() {
+    let tree = with_parents();
+    let mut groups = tree.open_real();
+    groups.wait(Duration::ZERO);
+    let folder = tree.folder.path().join(group(1));
+    std::fs::create_dir(&folder).unwrap();
+    std::fs::remove_dir(&folder).unwrap();
+    let began = Instant::now();
+    groups.wait(LONG);
+    let mut glimpsed = groups.read(&BTreeMap::new()).glimpsed.into_iter();
+    let one = glimpsed.next().unwrap();
+    assert_eq!((one.allocation, one.task.as_str()), (allocation(1), "main"));
+    assert_eq!(glimpsed.next(), None);
+    // What is no task's is nobody's business.
+    std::fs::create_dir(folder.with_file_name("reserve")).unwrap();
+    groups.wait(LONG);
+    assert!(began.elapsed() < LONG / 2, "{:?}", began.elapsed());
+    assert!(groups.read(&BTreeMap::new()).glimpsed.is_empty());
 }
 
 /// Does something as soon as this thread sleeps, from another one.
