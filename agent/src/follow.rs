@@ -1,15 +1,23 @@
-//! Follows Nomad: a thread keeps the newest list of this node's allocations.
+//! Follows Nomad: two threads keep the newest word of this node's allocations.
+//!
+//! One asks for the list, again and again. But an allocation that ends and is
+//! collected by the servers at once may be in none of its answers, or in none as
+//! one that is over. So the other asks the servers' memory of changes for those
+//! that somebody is in doubt about: the meter, which has seen something of them
+//! in the kernel, and the list, from which they have vanished. Nobody in doubt
+//! costs nothing.
+
+mod known;
 
 use std::convert::Infallible;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use federation::usage::Moment;
-
 use crate::clock::Clock;
-use crate::nomad::{Allocation, Nomad, NomadError};
+use crate::nomad::{Nomad, NomadError};
 use crate::settings;
+
+pub use known::{Followed, Known, Shared};
 
 /// How long Nomad may keep a question open when nothing changes.
 const WAIT: Duration = Duration::from_secs(30);
@@ -17,68 +25,79 @@ const WAIT: Duration = Duration::from_secs(30);
 const BREATH: Duration = Duration::from_millis(200);
 /// The longest pause after failures.
 const LONGEST: Duration = Duration::from_secs(30);
+/// How long the servers are listened to for those that are in doubt.
+const LISTEN: Duration = Duration::from_secs(1);
 
-/// What Nomad has told.
-#[derive(Debug, Clone, Default)]
-pub struct Followed {
-    /// Nomad's ID of this node.
-    pub node_id: Option<String>,
-    /// When it was last heard; before that it said nothing.
-    pub heard: Option<Moment>,
-    /// The allocations of this node.
-    pub allocations: Arc<Vec<Allocation>>,
-    /// Why it does not answer, if it does not.
-    pub problem: Option<String>,
-}
-
-/// Keeps `followed` as new as Nomad's answers are; never ends.
-pub(crate) fn follow(
-    settings: &settings::Nomad,
-    clock: &dyn Clock,
-    followed: &Mutex<Followed>,
-) -> ! {
+/// Keeps the list as new as Nomad's answers are; never ends.
+pub(crate) fn follow(settings: &settings::Nomad, clock: &dyn Clock, shared: &Shared) -> ! {
     let mut failures = 0_u32;
     loop {
-        let Err(error) = listen(settings, clock, followed, &mut failures);
+        let Err(error) = list(settings, clock, shared, &mut failures);
         if failures == 0 {
             tracing::warn!("{error}; metering goes on without Nomad, and it is asked again");
         }
-        {
-            let mut known = followed.lock().unwrap_or_else(PoisonError::into_inner);
-            known.problem = Some(error.to_string());
-        }
-        let pause = Duration::from_secs(1 << failures.min(5)).min(LONGEST);
-        failures = failures.saturating_add(1);
-        thread::sleep(pause);
+        shared.fail(error.to_string());
+        pause(&mut failures);
     }
 }
 
+/// Asks the servers' memory for whatever is in doubt; never ends.
+pub(crate) fn recall(settings: &settings::Nomad, clock: &dyn Clock, shared: &Shared) -> ! {
+    let mut failures = 0_u32;
+    loop {
+        let Err(error) = listen(settings, clock, shared, &mut failures);
+        if failures == 0 {
+            tracing::warn!("{error}; allocations that end at once may not be named meanwhile");
+        }
+        pause(&mut failures);
+    }
+}
+
+fn pause(failures: &mut u32) {
+    let pause = Duration::from_secs(1 << (*failures).min(5)).min(LONGEST);
+    *failures = failures.saturating_add(1);
+    thread::sleep(pause);
+}
+
 /// Asks again and again, until there is no answer. Afterwards the node may be another one.
-fn listen(
+fn list(
     settings: &settings::Nomad,
     clock: &dyn Clock,
-    followed: &Mutex<Followed>,
+    shared: &Shared,
     failures: &mut u32,
 ) -> Result<Infallible, NomadError> {
     // Token and certificates may have been renewed since the last time.
     let nomad = Nomad::new(settings, clock.shift_us())?;
-    let node_id = nomad.node()?.id;
+    let node = nomad.node()?;
     let mut index = 0;
     loop {
-        let (next, allocations) = nomad.allocations(&node_id, index, WAIT)?;
+        let (next, allocations) = nomad.allocations(&node.id, index, WAIT)?;
         if std::mem::take(failures) > 0 {
             tracing::info!("Nomad answers again");
         }
         index = next;
-        {
-            let mut known = followed.lock().unwrap_or_else(PoisonError::into_inner);
-            *known = Followed {
-                node_id: Some(node_id.clone()),
-                heard: Some(clock.now()),
-                allocations: Arc::new(allocations),
-                problem: None,
-            };
-        }
+        shared.change(|known| known.list(&node, allocations, clock.now()));
+        thread::sleep(BREATH);
+    }
+}
+
+fn listen(
+    settings: &settings::Nomad,
+    clock: &dyn Clock,
+    shared: &Shared,
+    failures: &mut u32,
+) -> Result<Infallible, NomadError> {
+    let mut nomad: Option<Nomad> = None;
+    loop {
+        let (node_id, ids) = shared.wait_for_doubt();
+        let asked = match nomad.take() {
+            Some(nomad) => nomad,
+            None => Nomad::new(settings, clock.shift_us())?,
+        };
+        let told = asked.recall(&node_id, &ids, LISTEN)?;
+        nomad = Some(asked);
+        *failures = 0;
+        shared.change(|known| known.recall(&ids, told, clock.now()));
         thread::sleep(BREATH);
     }
 }

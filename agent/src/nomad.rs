@@ -1,6 +1,6 @@
 //! The door to the node's own Nomad agent: what the node has, and its allocations.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -11,8 +11,14 @@ use federation::usage;
 use crate::settings;
 use crate::wire::{self, Wire, WireError};
 
+mod recall;
+
+pub use recall::Recall;
+
 /// How long an answer may take that Nomad need not wait for.
 const LIMIT: Duration = Duration::from_secs(30);
+/// How long the servers' memory of jobs is listened to: what is in it comes at once.
+const JOBS: Duration = Duration::from_millis(500);
 
 /// An allocation of this node.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -167,6 +173,40 @@ impl Nomad {
         Ok((next, all.collect()))
     }
 
+    /// What the servers remember of some allocations of a node, or tell of them within `wait`.
+    ///
+    /// Ends as soon as all of them are known to be over. Needs `read-job` in each namespace.
+    ///
+    /// # Errors
+    /// When Nomad does not answer.
+    pub fn recall(
+        &self,
+        node_id: &str,
+        ids: &BTreeSet<String>,
+        wait: Duration,
+    ) -> Result<Vec<Allocation>, NomadError> {
+        let (cores, mhz) = self.processor(node_id)?;
+        let mut recall = Recall::default();
+        let call = api::events(ids.iter().cloned().map(api::Topic::Allocation));
+        self.wire.listen(&call, wait, |line| {
+            recall.take(line);
+            !recall.are_over(ids)
+        })?;
+        let jobs = recall.missing_jobs();
+        if !jobs.is_empty() {
+            self.wire
+                .listen(&api::events(jobs), JOBS, |line| !recall.take_jobs(line))?;
+        }
+        // Long ago that it was registered or changed, and so still there.
+        for (job, namespace) in recall.without_job() {
+            let (job, _) = self.wire.ask(&api::whole_job(&job, &namespace), LIMIT)?;
+            if let Some(job) = job {
+                recall.take_job(job);
+            }
+        }
+        Ok(recall.allocations(cores, mhz, self.shift_us))
+    }
+
     fn processor(&self, node_id: &str) -> Result<(u32, u64), NomadError> {
         let known = self
             .processor
@@ -287,16 +327,21 @@ fn micros(text: &str) -> Option<i64> {
     Some(time.as_microsecond()).filter(|&us| us > 0)
 }
 
+/// Whether the servers call an allocation over.
+fn is_over(placed: &api::Placed) -> bool {
+    matches!(
+        placed.client_status.as_str(),
+        "complete" | "failed" | "lost"
+    )
+}
+
 /// A lost allocation may still have tasks that run: it ends when they have ended.
 fn end(
     placed: &api::Placed,
     task_times: &BTreeMap<String, TaskTimes>,
     shift_us: i64,
 ) -> Option<usage::End> {
-    if !matches!(
-        placed.client_status.as_str(),
-        "complete" | "failed" | "lost"
-    ) {
+    if !is_over(placed) {
         return None;
     }
     let started = task_times

@@ -11,19 +11,22 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use federation::usage::Moment;
+use federation::usage::{Body, Entry, Moment};
 use sd_notify::NotifyState;
 
 use crate::cgroup::{self, Groups};
 use crate::clock::{Clock, SystemClock};
 use crate::deliver::{self, Bell, Https, Sender, Standing};
-use crate::follow::{self, Followed};
+use crate::follow::{self, Followed, Shared};
 use crate::gpu::{self, Answer, Busy, Gpus};
 use crate::ledger::{Ledger, LedgerError, Outbox};
 use crate::meter::{Listing, Meter, Observation, next_month_end};
 use crate::register::{self, RegisterError};
-use crate::settings::{Accounting, Settings};
+use crate::settings::{self, Accounting, Settings};
 use crate::threads;
+
+/// A thread that follows Nomad.
+type Follow = fn(&settings::Nomad, &dyn Clock, &Shared) -> !;
 
 /// How long to go on delivering when asked to stop.
 const LAST_DELIVERY: Duration = Duration::from_secs(5);
@@ -73,14 +76,16 @@ pub fn run(settings: &Settings) -> Result<(), RunError> {
     } else {
         ledger.keep_for_nobody();
     }
-    let followed = Arc::new(Mutex::new(Followed::default()));
-    let (nomad, ours, theirs) = (
-        settings.nomad.clone(),
-        Arc::clone(&clock),
-        Arc::clone(&followed),
-    );
-    threads::start("nomad", move || follow::follow(&nomad, &*ours, &theirs))
-        .map_err(system("start a thread"))?;
+    let followed = Arc::new(Shared::default());
+    for (name, work) in [
+        ("nomad", follow::follow as Follow),
+        ("recall", follow::recall),
+    ] {
+        let (nomad, ours) = (settings.nomad.clone(), Arc::clone(&clock));
+        let theirs = Arc::clone(&followed);
+        threads::start(name, move || work(&nomad, &*ours, &theirs))
+            .map_err(system("start a thread"))?;
+    }
     let gpus = Arc::new(gpu::start(settings.gpu_library.clone()));
     register::start(settings, Arc::clone(&clock), Arc::clone(&gpus))?;
     let mut daemon = Daemon {
@@ -175,7 +180,7 @@ struct Daemon<'a> {
     gpus: &'a dyn Gpus,
     meter: Meter,
     ledger: Ledger,
-    followed: Arc<Mutex<Followed>>,
+    followed: Arc<Shared>,
     bell: Arc<Bell>,
     standing: Arc<Mutex<Standing>>,
     /// What is wrong with the ledger.
@@ -189,7 +194,7 @@ impl Daemon<'_> {
     /// Looks once, and keeps what follows.
     fn tick(&mut self, stopping: bool) -> Result<(), RunError> {
         // Nomad's word first: what it calls over has left all its use in the counters.
-        let followed = self.followed();
+        let followed = self.followed.followed();
         if let Some(node_id) = &followed.node_id {
             self.belong(node_id)?;
         }
@@ -204,19 +209,18 @@ impl Daemon<'_> {
                 listing: followed.heard.map(|heard| Listing {
                     allocations: &followed.allocations,
                     heard,
+                    cores: followed.cores,
+                    mhz: followed.mhz,
                 }),
                 busy: &busy,
                 stopping,
             },
         );
+        self.followed
+            .doubt(self.meter.doubts(&followed.allocations));
         self.keep(bodies, now)?;
         self.tell(&followed);
         Ok(())
-    }
-
-    fn followed(&self) -> Followed {
-        let followed = self.followed.lock();
-        followed.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// A node that was installed anew has another ID: what the old one held is over.
@@ -254,7 +258,7 @@ impl Daemon<'_> {
         answers
     }
 
-    fn keep(&mut self, bodies: Vec<federation::usage::Body>, now: Moment) -> Result<(), RunError> {
+    fn keep(&mut self, bodies: Vec<Body>, now: Moment) -> Result<(), RunError> {
         match self.ledger.commit(bodies, self.meter.state(), now) {
             Ok(entries) => {
                 if self.trouble.take().is_some() {
@@ -263,6 +267,7 @@ impl Daemon<'_> {
                 if !entries.is_empty() {
                     self.bell.ring();
                 }
+                entries.iter().for_each(warn);
                 Ok(())
             }
             Err(error) => self.complain(&error),
@@ -293,7 +298,11 @@ impl Daemon<'_> {
             self.meter.state().metered(),
             standing.lag
         );
+        let unnamed = self.meter.state().unnamed();
+        let unnamed =
+            (unnamed > 0).then(|| format!("{unnamed} allocations were never named by Nomad"));
         let troubles = [
+            &unnamed,
             &followed.problem,
             &standing.problem,
             &self.driver,
@@ -311,6 +320,20 @@ impl Daemon<'_> {
             notify(&[NotifyState::Watchdog, NotifyState::Status(&status)]);
             self.told = status;
         }
+    }
+}
+
+/// Says of which allocation nothing but its groups was ever seen.
+fn warn(entry: &Entry) {
+    let Body::Allocation(facts) = &entry.body else {
+        return;
+    };
+    if facts.is_unnamed() {
+        tracing::warn!(
+            "allocation {} ran on this node, and Nomad never said what it is: it is metered without a job, and marked (entry {})",
+            facts.id,
+            entry.seq
+        );
     }
 }
 

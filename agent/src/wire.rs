@@ -1,16 +1,17 @@
 //! Carries the calls of `federation` to Nomad and Consul, over a socket.
 
+use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use federation::http::{Answer, Api, Call, CallError};
-use ureq::Agent;
 use ureq::config::Config;
-use ureq::http::{Request, Uri};
+use ureq::http::{Request, Response, Uri};
 use ureq::tls::{Certificate, ClientCert, PrivateKey, RootCerts, TlsConfig};
 use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
+use ureq::{Agent, Body};
 
 use crate::settings::{Address, Identity};
 
@@ -183,16 +184,70 @@ impl Wire {
     pub fn ask<T>(&self, call: &Call<T>, limit: Duration) -> Result<(T, Option<u64>), WireError> {
         let (answer, index) = self
             .send(call, limit)
-            .map_err(|reason| WireError::Unreachable {
-                api: self.api,
-                address: self.address.clone(),
-                path: call.path.split('?').next().unwrap_or_default().to_owned(),
-                reason,
-            })?;
+            .map_err(|reason| self.unreachable(call, reason))?;
         Ok((call.read(&answer)?, index))
     }
 
+    /// Makes a call whose answer is one line after the other, without an end, each an answer for itself.
+    ///
+    /// Goes on until `wants_more` is false, or `limit` is over.
+    ///
+    /// # Errors
+    /// When there is no answer, or a line is not the wanted one.
+    pub fn listen<T>(
+        &self,
+        call: &Call<T>,
+        limit: Duration,
+        mut wants_more: impl FnMut(T) -> bool,
+    ) -> Result<(), WireError> {
+        let mut response = self
+            .open(call, limit)
+            .map_err(|reason| self.unreachable(call, reason))?;
+        let status = response.status().as_u16();
+        let body = response.body_mut().with_config().limit(LONGEST);
+        if status != 200 {
+            let body = body.read_to_string().unwrap_or_default();
+            return call
+                .read(&Answer { status, body })
+                .map(drop)
+                .map_err(Into::into);
+        }
+        let mut lines = BufReader::new(body.reader());
+        let mut body = String::new();
+        // It ends when the time is over, in the midst of a line or not.
+        while lines.read_line(&mut body).is_ok() && body.ends_with('\n') {
+            if !wants_more(call.read(&Answer { status, body })?) {
+                break;
+            }
+            body = String::new();
+        }
+        Ok(())
+    }
+
+    fn unreachable<T>(&self, call: &Call<T>, reason: String) -> WireError {
+        WireError::Unreachable {
+            api: self.api,
+            address: self.address.clone(),
+            path: call.path.split('?').next().unwrap_or_default().to_owned(),
+            reason,
+        }
+    }
+
     fn send<T>(&self, call: &Call<T>, limit: Duration) -> Result<(Answer, Option<u64>), String> {
+        let mut response = self.open(call, limit)?;
+        let index = response.headers().get("X-Nomad-Index");
+        let index = index.and_then(|value| value.to_str().ok()?.parse().ok());
+        let status = response.status().as_u16();
+        let body = response
+            .body_mut()
+            .with_config()
+            .limit(LONGEST)
+            .read_to_string()
+            .map_err(|error| error.to_string())?;
+        Ok((Answer { status, body }, index))
+    }
+
+    fn open<T>(&self, call: &Call<T>, limit: Duration) -> Result<Response<Body>, String> {
         let uri = format!("{}{}", self.base, call.path);
         let mut request = Request::builder()
             .method(call.method.as_str())
@@ -207,17 +262,7 @@ impl Wire {
             .map_err(|error| error.to_string())?;
         let request = self.agent.configure_request(request);
         let request = request.timeout_global(Some(limit)).build();
-        let mut response = self.agent.run(request).map_err(|error| error.to_string())?;
-        let index = response.headers().get("X-Nomad-Index");
-        let index = index.and_then(|value| value.to_str().ok()?.parse().ok());
-        let status = response.status().as_u16();
-        let body = response
-            .body_mut()
-            .with_config()
-            .limit(LONGEST)
-            .read_to_string()
-            .map_err(|error| error.to_string())?;
-        Ok((Answer { status, body }, index))
+        self.agent.run(request).map_err(|error| error.to_string())
     }
 }
 

@@ -60,7 +60,7 @@ pub enum Body {
 pub struct Allocation {
     /// Allocation ID.
     pub id: String,
-    /// Nomad namespace.
+    /// Nomad namespace; empty where Nomad never said what the allocation is.
     pub namespace: String,
     /// Job ID.
     pub job: String,
@@ -81,6 +81,14 @@ pub struct Allocation {
     pub node_cores: u32,
     /// The node's MHz in all, as Nomad counts them.
     pub node_mhz: u64,
+}
+
+impl Allocation {
+    /// Whether Nomad never said what it is: the kernel had groups of its tasks, and that is all that is known.
+    /// Nomad's own namespaces have names.
+    pub fn is_unnamed(&self) -> bool {
+        self.namespace.is_empty()
+    }
 }
 
 /// What a task reserves.
@@ -214,7 +222,7 @@ pub struct End {
     pub allocation: String,
     /// When its last task ended, by the node's clock, in µs since 1970 UTC.
     pub ended_us: i64,
-    /// `complete`, `failed`, `lost`, as Nomad says.
+    /// `complete`, `failed`, `lost`, as Nomad says; `unnamed` where it never said anything.
     pub status: String,
 }
 

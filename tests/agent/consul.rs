@@ -2,7 +2,7 @@
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpListener;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use agent::consul::{Beat, Consul, Registry as _};
 use agent::settings::Settings;
@@ -46,14 +46,18 @@ fn consul(port: u16) -> (Consul, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let token = folder.path().join("token");
     std::fs::write(&token, " a-token\n").unwrap();
+    (Consul::new(&settings(port, &token).consul).unwrap(), folder)
+}
+
+/// Settings that name a Consul at a port.
+pub(crate) fn settings(port: u16, token: &Path) -> Settings {
     let text = format!(
         "federation = 'f'\nnode = 'n'\ndatacenter = 'd'\n[nomad]\naddress = 'https://127.0.0.1:1'\n\
          token_file = '/t'\nca = '/c'\ncertificate = '/e'\nkey = '/k'\n\
          [consul]\naddress = 'http://127.0.0.1:{port}'\ntoken_file = '{}'\n",
         token.display()
     );
-    let settings = Settings::parse(&text, None).unwrap();
-    (Consul::new(&settings.consul).unwrap(), folder)
+    Settings::parse(&text, None).unwrap()
 }
 
 #[test]

@@ -13,11 +13,13 @@ mod consul;
 mod deliver;
 mod direction;
 mod discover;
+mod doubt;
 mod gpu;
 mod ledger;
 mod meter;
 mod nomad;
 mod property;
+mod recall;
 mod register;
 mod timeline;
 #[path = "../walls.rs"]

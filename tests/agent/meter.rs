@@ -247,6 +247,9 @@ fn an_allocation_that_nomad_forgot_ends_when_it_was_last_seen() {
     node.pass(1_000 * S);
     node.look();
     node.nomad = true;
+    // Its true end may still be told by the servers' memory.
+    node.watch(10);
+    assert!(node.ends().is_empty() && node.meter.doubts(&[]).contains("a"));
     node.watch(1);
     assert_eq!(used(&node.intervals("a", "main")).iter().sum::<u64>(), 9);
     assert_eq!(node.ends().first().unwrap().status, "lost");

@@ -104,6 +104,8 @@ impl Node {
                 listing: self.heard.map(|heard| Listing {
                     allocations: &allocations,
                     heard,
+                    cores: 4,
+                    mhz: 8_000,
                 }),
                 busy: &self.busy,
                 stopping,
@@ -183,6 +185,13 @@ impl Node {
             ended_us: wall_us,
             status: "complete".to_owned(),
         });
+    }
+
+    /// Nomad tells that an allocation, whose tasks have ended, did so then.
+    pub(crate) fn end_at(&mut self, id: &str, ended_us: i64) {
+        self.end(id);
+        let allocation = self.allocations.get_mut(id).unwrap();
+        allocation.ended.as_mut().unwrap().ended_us = ended_us;
     }
 
     /// A group is there, or has used more.

@@ -210,11 +210,15 @@ impl Daemon {
             listing: Some(Listing {
                 allocations: &node.allocations,
                 heard: *now,
+                cores: 4,
+                mhz: 8_000,
             }),
             busy: &busy,
             stopping: false,
         };
         let bodies = self.meter.observe(*now, "boot", &seen);
+        let doubts = self.meter.doubts(&node.allocations);
+        assert!(doubts.is_empty(), "all of them live: {doubts:?}");
         next();
         self.ledger
             .commit(bodies, self.meter.state(), *now)

@@ -32,6 +32,7 @@ impl Meter {
                 continue;
             }
             let open = self.state.open(allocation, now, before.unwrap_or(now));
+            self.state.time.unnamed += u64::from(allocation.facts.is_unnamed());
             out.push(Body::Allocation(Box::new(allocation.facts.clone())));
             self.state.allocations.insert(id.clone(), open);
         }
@@ -93,7 +94,8 @@ impl State {
         let watched = first
             .or_else(|| allocation.ended.is_none().then_some(now.boot_us))
             .is_some_and(|found| found.saturating_sub(start.boot_us) <= FOUND_US)
-            && start.boot_us >= 0;
+            && start.boot_us >= 0
+            && !facts.is_unnamed();
         let mut tasks = BTreeMap::new();
         for task in &facts.tasks {
             let gpu = |device: &federation::usage::Device| {
@@ -132,6 +134,7 @@ impl State {
             held_total_us: 0,
             tasks,
             done: BTreeSet::new(),
+            missing_boot_us: None,
         }
     }
 
@@ -179,6 +182,7 @@ impl State {
         // What the new counters have not seen: up to the boot.
         let dark_us = u64::try_from(away_us.saturating_sub(now.boot_us)).unwrap_or(0);
         for (id, open) in &mut self.allocations {
+            open.missing_boot_us = None;
             open.cut.boot_us = open.cut.boot_us.saturating_add(moved_us);
             open.touched_boot_us = open.touched_boot_us.saturating_add(moved_us);
             for (name, task) in &mut open.tasks {
@@ -204,6 +208,10 @@ impl State {
             counter.raw_us = 0;
             counter.first_boot_us = counter.first_boot_us.saturating_add(moved_us);
             counter.last_boot_us = counter.last_boot_us.saturating_add(moved_us);
+        }
+        for glimpse in self.glimpses.values_mut() {
+            glimpse.from_boot_us = glimpse.from_boot_us.saturating_add(moved_us);
+            glimpse.to_boot_us = glimpse.to_boot_us.saturating_add(moved_us);
         }
         self.parents.clear();
         self.devices.clear();

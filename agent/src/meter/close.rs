@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use federation::usage::{Body, End, Moment, Quality};
 
+use super::doubt::MISSING_US;
 use super::state::{Open, Over};
 use super::{Meter, Observation};
 use crate::cgroup::TaskKey;
@@ -59,10 +60,15 @@ impl Meter {
             let listed = by_id.get(id.as_str()).copied();
             if let Some(listed) = listed {
                 self.end_tasks(listed, now, allocations, out);
+                if let Some(open) = self.state.allocations.get_mut(&id) {
+                    open.missing_boot_us = None;
+                }
             }
             let end = match listed {
                 Some(listed) => listed.ended.clone(),
-                None => seen.listing.and_then(|_| self.missing(&id, now)),
+                None => seen
+                    .listing
+                    .and_then(|listing| self.missing(&id, now, listing.heard)),
             };
             if let Some(end) = end {
                 self.finish(&id, end, now, out);
@@ -110,8 +116,15 @@ impl Meter {
     }
 
     /// The end of an allocation that Nomad does not list any more: when it was last seen to live.
-    fn missing(&self, id: &str, now: Moment) -> Option<End> {
+    ///
+    /// Nomad's servers remember its true end for a while, and are asked for it first.
+    fn missing(&mut self, id: &str, now: Moment, heard: Moment) -> Option<End> {
         if self.lives(id) {
+            return None;
+        }
+        let open = self.state.allocations.get_mut(id)?;
+        let since_us = *open.missing_boot_us.get_or_insert(now.boot_us);
+        if heard.boot_us.saturating_sub(since_us) < MISSING_US {
             return None;
         }
         self.end_as_seen(id, now)
@@ -217,6 +230,7 @@ impl Meter {
             listed.contains(id.as_str()) || now.wall_us - over.ended_us <= REMEMBERED_US
         });
         self.state.forget_counters(&listed, now);
+        self.forget_glimpses(listing.allocations);
     }
 }
 

@@ -15,9 +15,11 @@ mod busy;
 mod close;
 mod counter;
 mod cut;
+mod doubt;
 mod place;
 mod state;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use federation::usage::{Body, Moment, Quality};
@@ -56,6 +58,10 @@ pub struct Listing<'a> {
     pub allocations: &'a [nomad::Allocation],
     /// When Nomad was last heard: up to then the list is known to be right.
     pub heard: Moment,
+    /// The node's cores.
+    pub cores: u32,
+    /// The node's MHz.
+    pub mhz: u64,
 }
 
 /// The meter of a node.
@@ -129,6 +135,8 @@ impl Meter {
         let listed = listed.iter().filter(|listed| listed.ended.is_none());
         let all = metered.chain(listed.map(|listed| &listed.facts));
         all.flat_map(|facts| facts.tasks.iter().map(move |task| (facts, task)))
+            // Of one that Nomad never named nobody knows it.
+            .filter(|(_, task)| !task.driver.is_empty())
             .map(|(facts, task)| {
                 let key = TaskKey {
                     allocation: facts.id.clone(),
@@ -160,6 +168,19 @@ impl Meter {
             self.cut_renewed(&gone, before, seen.snapshot, &mut out);
         }
         self.state.take_present(&look);
+        self.take_glimpses(now, before, seen.snapshot);
+        let all = self.all(now, seen.listing);
+        let listing = all
+            .as_deref()
+            .zip(seen.listing)
+            .map(|(all, listing)| Listing {
+                allocations: all,
+                ..listing
+            });
+        let seen = &Observation {
+            listing,
+            ..seen.clone()
+        };
         self.begin(now, before, seen, &mut out);
         self.absorb(now);
         self.count_unseen(now, before, seen);
@@ -168,6 +189,21 @@ impl Meter {
         self.state.time.last = Some(now);
         self.forget(now, seen);
         out
+    }
+
+    /// What Nomad lists, and what it never named.
+    fn all<'a>(
+        &self,
+        now: Moment,
+        listing: Option<Listing<'a>>,
+    ) -> Option<Cow<'a, [nomad::Allocation]>> {
+        let listing = listing?;
+        let mut all = Cow::Borrowed(listing.allocations);
+        let unnamed = self.unnamed(now, &listing);
+        if !unnamed.is_empty() {
+            all.to_mut().extend(unnamed);
+        }
+        Some(all)
     }
 
     /// Whether tasks ran since the last look that no look has seen, so far as Nomad has told.

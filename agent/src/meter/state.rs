@@ -19,6 +19,8 @@ pub struct State {
     pub(crate) parents: BTreeMap<String, Gone>,
     pub(crate) devices: BTreeMap<String, Device>,
     pub(crate) over: BTreeMap<String, Over>,
+    /// Tasks whose groups have appeared, and of whose allocation Nomad has not said anything yet.
+    pub(crate) glimpses: BTreeMap<TaskKey, Glimpse>,
 }
 
 /// The last observation.
@@ -27,6 +29,16 @@ pub(crate) struct Time {
     pub(crate) boot_id: String,
     pub(crate) last: Option<Moment>,
     pub(crate) clocks: Clocks,
+    /// How many allocations Nomad never named.
+    #[serde(default)]
+    pub(crate) unnamed: u64,
+}
+
+/// A task whose group has appeared: when it was not there yet, and when it was last known to be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Glimpse {
+    pub(crate) from_boot_us: i64,
+    pub(crate) to_boot_us: i64,
 }
 
 /// An allocation that has begun and is not over.
@@ -42,6 +54,9 @@ pub(crate) struct Open {
     pub(crate) tasks: BTreeMap<String, OpenTask>,
     /// Tasks whose end has been cut at.
     pub(crate) done: BTreeSet<String>,
+    /// Since when Nomad does not list it any more, though it had not called it over.
+    #[serde(default)]
+    pub(crate) missing_boot_us: Option<i64>,
 }
 
 /// What a task of an open allocation has used, and what of it is not in an interval yet.
@@ -143,10 +158,30 @@ pub struct RowError {
 }
 
 #[derive(Serialize, Deserialize)]
-struct Keyed {
+struct Keyed<T> {
     allocation: String,
     task: String,
-    counter: Counter,
+    // So called in the rows that there are.
+    #[serde(rename = "counter")]
+    value: T,
+}
+
+impl<T: Clone> Keyed<T> {
+    fn new(key: &TaskKey, value: &T) -> Self {
+        Self {
+            allocation: key.allocation.clone(),
+            task: key.task.clone(),
+            value: value.clone(),
+        }
+    }
+
+    fn split(self) -> (TaskKey, T) {
+        let key = TaskKey {
+            allocation: self.allocation,
+            task: self.task,
+        };
+        (key, self.value)
+    }
 }
 
 impl State {
@@ -158,13 +193,12 @@ impl State {
             put(&mut rows, format!("allocation/{id}"), open);
         }
         for (key, counter) in &self.counters {
-            let keyed = Keyed {
-                allocation: key.allocation.clone(),
-                task: key.task.clone(),
-                counter: counter.clone(),
-            };
             let row = format!("counter/{}/{}", key.allocation, key.task);
-            put(&mut rows, row, &keyed);
+            put(&mut rows, row, &Keyed::new(key, counter));
+        }
+        for (key, glimpse) in &self.glimpses {
+            let row = format!("glimpse/{}/{}", key.allocation, key.task);
+            put(&mut rows, row, &Keyed::new(key, glimpse));
         }
         for (name, gone) in &self.parents {
             put(&mut rows, format!("parent/{name}"), gone);
@@ -193,12 +227,12 @@ impl State {
                     state.allocations.insert(id, get(&key, &json)?);
                 }
                 "counter" => {
-                    let keyed: Keyed = get(&key, &json)?;
-                    let key = TaskKey {
-                        allocation: keyed.allocation,
-                        task: keyed.task,
-                    };
-                    state.counters.insert(key, keyed.counter);
+                    let (key, counter) = get::<Keyed<_>>(&key, &json)?.split();
+                    state.counters.insert(key, counter);
+                }
+                "glimpse" => {
+                    let (key, glimpse) = get::<Keyed<_>>(&key, &json)?.split();
+                    state.glimpses.insert(key, glimpse);
                 }
                 "parent" => {
                     state.parents.insert(id, get(&key, &json)?);
@@ -225,12 +259,20 @@ impl State {
         for (key, counter) in &self.counters {
             (key, &counter.epoch, counter.present).hash(&mut hasher);
         }
+        for key in self.glimpses.keys() {
+            key.hash(&mut hasher);
+        }
         hasher.finish()
     }
 
     /// How many allocations are being metered.
     pub fn metered(&self) -> usize {
         self.allocations.len()
+    }
+
+    /// How many allocations were metered that Nomad never named, in this ledger.
+    pub fn unnamed(&self) -> u64 {
+        self.time.unnamed
     }
 }
 

@@ -1,0 +1,316 @@
+//! Allocations that no list had: what the servers' memory says of them, as a real Nomad 1.11 said it.
+
+use std::collections::BTreeSet;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use agent::follow::Known;
+use agent::nomad::{Allocation, Node, Recall};
+use agent::wire;
+use federation::http::{Answer, Api};
+use federation::nomad::{Events, PlacedJob, Topic, events};
+use federation::usage::Moment;
+
+use super::timeline::{S, facts};
+
+/// Placed at index 446, over at 449 with all that it ever did, and removed at once.
+const ALLOCATION: &str = include_str!("fixtures/events-of-an-allocation.ndjson");
+/// Registered at 445, and removed at 450.
+const JOB: &str = include_str!("fixtures/events-of-a-job.ndjson");
+const ID: &str = "0a1b2c3d-0000-4000-8000-00000000abcd";
+
+fn lines(text: &str) -> Vec<Events> {
+    let call = events([]);
+    let read = |line: &str| {
+        let body = line.to_owned();
+        call.read(&Answer { status: 200, body }).unwrap()
+    };
+    text.lines().map(read).collect()
+}
+
+fn ids(of: &[&str]) -> BTreeSet<String> {
+    of.iter().map(|id| (*id).to_owned()).collect()
+}
+
+fn over() -> Recall {
+    let mut recall = Recall::default();
+    for line in lines(ALLOCATION) {
+        assert!(!recall.are_over(&ids(&[ID])), "the last line says so");
+        recall.take(line);
+    }
+    assert!(recall.are_over(&ids(&[ID])) && !recall.are_over(&ids(&[ID, "other"])));
+    recall
+}
+
+#[test]
+fn an_allocation_that_was_over_and_removed_at_once_is_told_with_its_job() {
+    let mut recall = over();
+    let asked: BTreeSet<Topic> = [Topic::Job("probe".to_owned())].into();
+    assert_eq!(recall.missing_jobs(), asked);
+    // Up to the index at which it was placed; nothing after it can be its job.
+    let all = lines(JOB);
+    let needed = all
+        .iter()
+        .cloned()
+        .take_while(|line| !recall.take_jobs(line.clone()));
+    assert_eq!(needed.count(), 2);
+    assert!(recall.without_job().is_empty());
+    let told = recall.allocations(4, 8_000, 0);
+    let [one] = told.as_slice() else {
+        panic!("{told:?}")
+    };
+    assert_eq!(one.facts.owner.as_deref(), Some("alice@example.org"));
+    assert_eq!(
+        (one.facts.job.as_str(), one.facts.group.as_str()),
+        ("probe", "g")
+    );
+    let task = one.facts.tasks.first().unwrap();
+    assert_eq!((task.driver.as_str(), task.cpu_mhz), ("raw_exec", 100));
+    assert_eq!((one.facts.node_cores, one.facts.node_mhz), (4, 8_000));
+    assert_eq!(one.facts.started_us, 1_795_544_220_067_505);
+    let end = one.ended.as_ref().unwrap();
+    assert_eq!(
+        (end.status.as_str(), end.ended_us),
+        ("complete", 1_795_544_220_123_478)
+    );
+}
+
+#[test]
+fn a_job_that_was_purged_is_known_from_its_removal() {
+    let mut recall = over();
+    let removal = lines(JOB).pop().unwrap();
+    assert!(recall.take_jobs(removal), "there is nothing to wait for");
+    let told = recall.allocations(4, 8_000, 0);
+    assert_eq!(told[0].facts.owner.as_deref(), Some("alice@example.org"));
+}
+
+#[test]
+fn what_was_asked_for_later_is_not_its_job() {
+    let mut recall = over();
+    let job = |index: u64, owner: &str| PlacedJob {
+        id: "probe".to_owned(),
+        namespace: "example".to_owned(),
+        job_modify_index: index,
+        meta: Some([("owner".to_owned(), owner.to_owned())].into()),
+        task_groups: None,
+    };
+    recall.take_job(job(447, "mallory@example.org"));
+    let other = PlacedJob {
+        namespace: "imagine".to_owned(),
+        ..job(440, "bob@example.org")
+    };
+    recall.take_job(other);
+    let missing = [("probe".to_owned(), "example".to_owned())].into();
+    assert_eq!(recall.without_job(), missing);
+    assert_eq!(recall.allocations(4, 8_000, 0)[0].facts.owner, None);
+    recall.take_job(job(439, "alice@example.org"));
+    let told = recall.allocations(4, 8_000, 0);
+    assert_eq!(told[0].facts.owner.as_deref(), Some("alice@example.org"));
+}
+
+/// Facts are frozen when an allocation begins: nobody may begin one whose job is still asked for.
+#[test]
+fn one_that_is_not_over_waits_for_its_job() {
+    let mut recall = Recall::default();
+    lines(ALLOCATION)
+        .into_iter()
+        .take(3)
+        .for_each(|line| recall.take(line));
+    assert!(recall.allocations(4, 8_000, 0).is_empty());
+    let enough = lines(JOB).into_iter().map(|line| recall.take_jobs(line));
+    assert_eq!(enough.last(), Some(true));
+    assert_eq!(recall.allocations(4, 8_000, 0).len(), 1);
+}
+
+fn node() -> Node {
+    Node {
+        id: "node".to_owned(),
+        name: "n".to_owned(),
+        datacenter: "d".to_owned(),
+        kind: None,
+        cores: 4,
+        mhz: 8_000,
+        memory_mib: 0,
+        disk_mib: 0,
+        devices: Vec::new(),
+    }
+}
+
+fn at(second: i64) -> Moment {
+    Moment {
+        boot_us: second * S,
+        wall_us: second * S,
+    }
+}
+
+fn pending() -> Allocation {
+    Allocation {
+        facts: facts(ID, &["main"], 0),
+        started: false,
+        ended: None,
+        task_times: [].into(),
+        modify_index: 446,
+    }
+}
+
+fn complete() -> Allocation {
+    over().allocations(4, 8_000, 0).pop().unwrap()
+}
+
+#[test]
+fn one_that_vanished_from_the_list_before_it_was_over_is_asked_for() {
+    let mut known = Known::default();
+    known.doubt(ids(&[ID]));
+    assert_eq!(
+        known.question(),
+        None,
+        "which node this is, is not known yet"
+    );
+    known.doubt(ids(&[]));
+    known.list(&node(), vec![pending()], at(1));
+    assert_eq!(known.question(), None);
+    known.list(&node(), Vec::new(), at(2));
+    let question = known.question().unwrap();
+    assert_eq!(question, ("node".to_owned(), ids(&[ID])));
+    known.recall(&question.1, vec![complete()], at(3));
+    assert_eq!(known.question(), None);
+    // The list, which does not have it, takes nothing away, and the meter's doubt is answered.
+    known.list(&node(), Vec::new(), at(4));
+    known.doubt(ids(&[ID]));
+    assert_eq!(known.question(), None);
+    let followed = known.followed();
+    assert_eq!(followed.allocations.as_slice(), [complete()]);
+    assert_eq!((followed.cores, followed.heard), (4, Some(at(4))));
+    known.list(&node(), Vec::new(), at(3 + 601));
+    assert!(
+        known.followed().allocations.is_empty(),
+        "long after all have taken it"
+    );
+}
+
+#[test]
+fn who_is_asked_for_in_vain_is_given_up_by_the_list_but_not_by_the_meter() {
+    let mut known = Known::default();
+    known.list(&node(), vec![pending()], at(1));
+    known.list(&node(), Vec::new(), at(2));
+    for _ in 0..3 {
+        let (_, asked) = known.question().unwrap();
+        known.recall(&asked, Vec::new(), at(3));
+    }
+    assert_eq!(known.question(), None);
+    known.doubt(ids(&[ID]));
+    for _ in 0..5 {
+        let (_, asked) = known.question().unwrap();
+        known.recall(&asked, Vec::new(), at(4));
+    }
+}
+
+#[test]
+fn of_many_all_are_asked_for_in_turn() {
+    let mut known = Known::default();
+    known.list(&node(), Vec::new(), at(1));
+    let all: BTreeSet<String> = (0..120).map(|n| format!("{n:03}")).collect();
+    known.doubt(all.clone());
+    let mut heard = BTreeSet::new();
+    for _ in 0..3 {
+        let (_, asked) = known.question().unwrap();
+        assert!(asked.len() <= 50, "an address has a length");
+        known.recall(&asked, Vec::new(), at(2));
+        heard.extend(asked);
+    }
+    assert_eq!(heard, all);
+}
+
+#[test]
+fn the_newer_word_counts_and_the_list_knows_the_job() {
+    let mut known = Known::default();
+    known.list(&node(), vec![pending()], at(1));
+    known.recall(&ids(&[ID]), vec![complete()], at(2));
+    let followed = known.followed();
+    let one = followed.allocations.first().unwrap();
+    assert!(one.ended.is_some());
+    assert_eq!(one.facts.job, "train", "as the list said");
+    assert_eq!(one.facts.started_us, complete().facts.started_us);
+    let newest = Allocation {
+        modify_index: 450,
+        ..pending()
+    };
+    known.list(&node(), vec![newest.clone()], at(3));
+    assert_eq!(known.followed().allocations.as_slice(), [newest]);
+}
+
+/// Tells the lines and half a one more, three times: goes on after it twice, and ends once. Then it refuses.
+fn serve() -> (u16, JoinHandle<Vec<TcpStream>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let thread = std::thread::spawn(move || {
+        let mut open = Vec::new();
+        for (status, stays) in [
+            ("200 OK", true),
+            ("200 OK", true),
+            ("200 OK", false),
+            ("403 Forbidden", false),
+        ] {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut reader = BufReader::new(stream.try_clone().unwrap());
+            let mut request = String::new();
+            while !request.ends_with("\r\n\r\n") {
+                assert_ne!(reader.read_line(&mut request).unwrap(), 0);
+            }
+            let head = format!("HTTP/1.1 {status}\r\nconnection: close\r\n\r\n");
+            stream.write_all(head.as_bytes()).unwrap();
+            if status.starts_with("200") {
+                stream.write_all(ALLOCATION.as_bytes()).unwrap();
+                // Half a line, as when the time ends in its midst.
+                stream.write_all(b"{\"Index\":450,\"Eve").unwrap();
+                open.extend(stays.then_some(stream));
+            } else {
+                stream.write_all(b"Permission denied").unwrap();
+            }
+        }
+        open
+    });
+    (port, thread)
+}
+
+/// A stream never ends: what it has said by then is all there is.
+#[test]
+fn a_stream_is_listened_to_until_enough_is_said_or_the_time_is_over() {
+    let (port, server) = serve();
+    let folder = tempfile::tempdir().unwrap();
+    let token = folder.path().join("token");
+    std::fs::write(&token, "a-token\n").unwrap();
+    let settings = super::consul::settings(port, &token);
+    let wire = wire::plain(Api::Nomad, &settings.consul.address, &token).unwrap();
+    let call = events([Topic::Allocation(ID.to_owned())]);
+    let mut heard = Vec::new();
+    let long = Duration::from_mins(1);
+    let began = Instant::now();
+    wire.listen(&call, long, |line| {
+        heard.push(line.index);
+        line.index < 448
+    })
+    .unwrap();
+    assert_eq!(heard, [0, 446, 448]);
+    heard.clear();
+    wire.listen(&call, Duration::from_millis(300), |line| {
+        heard.push(line.index);
+        true
+    })
+    .unwrap();
+    assert_eq!(heard, [0, 446, 448, 449]);
+    // A server that stops says no more either.
+    heard.clear();
+    wire.listen(&call, long, |line| {
+        heard.push(line.index);
+        true
+    })
+    .unwrap();
+    assert_eq!(heard, [0, 446, 448, 449]);
+    let refused = wire.listen(&call, long, |_| true).unwrap_err();
+    assert_eq!(refused.to_string(), "Nomad answered 403: Permission denied");
+    assert!(began.elapsed() < long / 2, "{:?}", began.elapsed());
+    server.join().unwrap();
+}
