@@ -261,6 +261,21 @@ fn without_site_or_vo_nothing_is_published_and_both_are_told() {
 }
 
 #[test]
+fn what_nomad_never_named_is_told_and_not_published() {
+    let mut usage = over_a_month().usage();
+    usage.facts.namespace.clear();
+    let records = of(&usage, month("2026-02").end_us());
+    assert!(records.withheld());
+    assert!(records.cloud.is_empty() && records.accelerators.is_empty());
+    let [problem] = records.problems.as_slice() else {
+        panic!("{:?}", records.problems)
+    };
+    let said = problem.to_string();
+    assert!(said.contains(&usage.facts.id) && said.contains(usage.node.as_str()));
+    assert!(!problem.is_fault(), "nobody can put it right");
+}
+
+#[test]
 fn a_clock_that_is_wrong_withholds_the_allocation() {
     let good = over_a_month().usage();
     let now = month("2026-02").end_us();

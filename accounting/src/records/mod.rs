@@ -73,7 +73,12 @@ impl Tables {
         }
         if vo.is_none() {
             let namespace = usage.facts.namespace.clone();
-            problems.push(if namespace == OWN {
+            problems.push(if usage.facts.is_unnamed() {
+                Problem::Unnamed {
+                    allocation: usage.facts.id.clone(),
+                    node: usage.node.to_string(),
+                }
+            } else if namespace == OWN {
                 Problem::Own(namespace)
             } else {
                 Problem::NoVo(namespace)

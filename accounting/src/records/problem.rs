@@ -22,6 +22,16 @@ pub enum Problem {
         "namespace `{0}` is the site's own: its allocations serve all VOs, and are not published"
     )]
     Own(String),
+    /// The allocation is not published: nobody knows whose it was.
+    #[error(
+        "allocation `{allocation}` is not published: it ran on node `{node}`, and Nomad never said of which job; `report` counts it as `(unnamed)`, and whose it was only the logs of Nomad's servers may tell"
+    )]
+    Unnamed {
+        /// Allocation ID.
+        allocation: String,
+        /// The node.
+        node: String,
+    },
     /// The allocation is not published: its key may not be changed.
     #[error(
         "allocation `{0}` is not published: its ID is not plain ASCII of at most 255 characters"
@@ -139,14 +149,15 @@ impl Problem {
             Self::NoSite(_)
                 | Self::NoVo(_)
                 | Self::Own(_)
+                | Self::Unnamed { .. }
                 | Self::NoKey(_)
                 | Self::NoSuchTime { .. }
         )
     }
 
-    /// Whether somebody should do something about an allocation that is not published.
+    /// Whether somebody should, and can, do something about an allocation that is not published.
     pub fn is_fault(&self) -> bool {
-        self.withholds() && !matches!(self, Self::Own(_))
+        self.withholds() && !matches!(self, Self::Own(_) | Self::Unnamed { .. })
     }
 
     pub(super) fn no_such_time(usage: &Usage, seq: u64) -> Self {

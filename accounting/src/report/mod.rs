@@ -158,6 +158,7 @@ impl Report {
             name.map_or_else(|| format!("({own})"), ToOwned::to_owned)
         };
         let value = |by: &By| match by {
+            By::Vo if facts.is_unnamed() => named(None, "unnamed"),
             By::Vo => named(tables.vo(&facts.namespace), &facts.namespace),
             By::User => named(facts.owner.as_deref(), "nobody"),
             By::Model => named(model, "none"),
