@@ -146,6 +146,28 @@ metered_short() {
 	judge short-raw --cpu-us "$(on h4 'cat /tmp/short-raw.times' | times_us)" --allow gap
 }
 
+# Ten jobs of 50 ms each, purged and collected the moment they are over: in none of Nomad's lists,
+# or in none as one that is over.
+forgotten_at_once() {
+	local i
+	on h1 'cat >/tmp/flash.py' <"$LAB/flash.py"
+	secret nomad/management-token |
+		on h1 "sudo sh -c 'read -r NOMAD_TOKEN; export NOMAD_TOKEN; python3 /tmp/flash.py 10'" >"$STATE/flash.json" ||
+		wrong "Nomad did not run and forget ten jobs"
+	python3 -c 'import json, sys
+for i, a in enumerate(json.load(open(sys.argv[1]))): json.dump(a, open(f"{sys.argv[2]}/flash-{i}.json", "w"))' \
+		"$STATE/flash.json" "$STATE"
+	# One that nobody waited for may have no use that anybody saw; but its life is known to the microsecond.
+	for ((i = 0; i < 10; i++)); do
+		judge "flash-$i" --allow gap --allow inferred
+	done
+	python3 "$LAB/usage.py" facts --allocations "$STATE/flash.json" --entries "$STATE/entries.json" ||
+		wrong "the accounting service does not have the facts of each"
+	on h4 'sudo python3 - ledger' <"$LAB/usage.py" >"$STATE/ledger.json"
+	python3 "$LAB/usage.py" facts --allocations "$STATE/flash.json" --entries "$STATE/ledger.json" ||
+		wrong "the agent's ledger does not have the facts of each"
+}
+
 # The agent's wall clock is moved so that a month ends in 12 seconds, by its own setting.
 across_a_month_end() {
 	local shift_s
@@ -295,6 +317,7 @@ explained() {
 metering_cases() {
 	try "three jobs are metered: GPU, CPU and wall time are the truth" metered_three
 	try "a job of 50 ms is metered, whatever runs it" metered_short
+	try "jobs that Nomad forgets the moment they are over are metered, each with its facts, once" forgotten_at_once
 	try "a job over a month's end is split to the second, in intervals and messages" across_a_month_end
 	try "twenty kills at random moments change no sum" killed
 	try "a job that ran while nobody listened arrives" service_down

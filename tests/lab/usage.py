@@ -2,6 +2,8 @@
 """usage.py: what an agent metered, against what Nomad, the kernel and a GPU scenario say.
 
     usage.py entries            runs on the accounting host, as root: every entry of its ledger
+    usage.py ledger             runs on a node, as root: every entry of its agent's ledger
+    usage.py facts --allocations FILE --entries FILE
     usage.py message --messages FILE --allocation FILE --entries FILE [--shift-us N]
     usage.py judge --allocation FILE --entries FILE [--cpu-us N --cpu-slack-us N]
                    [--scenario FILE] [--shift-us N] [--allow QUALITY]...
@@ -22,6 +24,7 @@ import subprocess
 import sys
 import time
 
+AGENT = "file:/var/lib/atoll-agent/ledger.db?mode=ro"
 LEDGER = "file:/var/lib/atoll-accounting/ledger.db?mode=ro"
 TRUTH = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "fake-nvml", "truth")
 
@@ -30,6 +33,30 @@ def entries():
     rows = sqlite3.connect(LEDGER, uri=True).execute(
         "SELECT l.ledger, e.entry FROM entries e JOIN ledgers l ON l.id = e.ledger ORDER BY l.ledger, e.seq")
     print(json.dumps([json.loads(entry) | {"ledger": ledger} for ledger, entry in rows]))
+
+
+def ledger():
+    rows = sqlite3.connect(AGENT, uri=True).execute("SELECT ledger, json FROM entries ORDER BY ledger, seq")
+    print(json.dumps([json.loads(entry) | {"ledger": ledger} for ledger, entry in rows]))
+
+
+def judge_facts(given):
+    """Each allocation's facts, once, and what a list of Nomad's does not tell: owner and driver."""
+    with open(given.allocations) as file:
+        allocations = json.load(file)
+    with open(given.entries) as file:
+        every = [entry["allocation"] for entry in json.load(file) if "allocation" in entry]
+    wrong = []
+    for allocation in allocations:
+        found = [facts for facts in every if facts["id"] == allocation["ID"]]
+        wanted = {"namespace": "example", "job": allocation["JobID"], "group": "g",
+                  "name": allocation["Name"], "owner": "alice@example.org"}
+        told = [{key: facts.get(key) for key in wanted} for facts in found]
+        drivers = [task["driver"] for facts in found for task in facts["tasks"]]
+        if told != [wanted] or drivers != [allocation["Driver"]]:
+            wrong.append(f"{allocation['ID']} is not there once with its facts: {found}")
+    if wrong:
+        sys.exit("\n".join(wrong))
 
 
 def micros(stamp):
@@ -182,7 +209,11 @@ def main():
     parser = argparse.ArgumentParser(description=about, epilog=rest,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("entries")
+    for own in ("entries", "ledger"):
+        commands.add_parser(own)
+    facts = commands.add_parser("facts")
+    facts.add_argument("--allocations", required=True)
+    facts.add_argument("--entries", required=True)
     judging, messages = commands.add_parser("judge"), commands.add_parser("message")
     for command in (judging, messages):
         command.add_argument("--allocation", required=True)
@@ -194,7 +225,8 @@ def main():
     judging.add_argument("--cpu-slack-us", type=int, default=0)
     judging.add_argument("--allow", action="append", default=[])
     given = parser.parse_args()
-    {"judge": judge, "message": message, "entries": lambda _: entries()}[given.command](given)
+    {"judge": judge, "message": message, "facts": judge_facts,
+     "entries": lambda _: entries(), "ledger": lambda _: ledger()}[given.command](given)
 
 
 if __name__ == "__main__":
