@@ -55,9 +55,10 @@ pub enum Command {
         #[arg(default_value = ".")]
         inventory: PathBuf,
     },
-    /// Print the JSON Schema of an inventory's files, for editors.
+    /// Print the JSON Schema of an inventory's files, for editors, or of a JSON document that Atoll
+    /// writes, for programs that read it.
     Schema {
-        /// Which file; without it, a schema that takes either.
+        /// Which document; without it, a schema that takes either of an inventory's files.
         #[arg(value_enum)]
         document: Option<WhichDocument>,
     },
@@ -186,13 +187,35 @@ pub struct Init {
     pub yes: bool,
 }
 
-/// A kind of file of an inventory.
+/// A kind of document that has a schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum WhichDocument {
-    /// `federation.yaml`.
+    /// `federation.yaml` of an inventory.
     Federation,
-    /// A file of `sites/`.
+    /// A file of `sites/` of an inventory.
     Site,
+    /// `<node>/manifest.json` in the output of `render`.
+    Manifest,
+    /// `federation/firewall/matrix.json` in the output of `render`.
+    Firewall,
+    /// `federation/namespaces.json` in the output of `render`.
+    Namespaces,
+    /// `federation/scheduler.json` in the output of `render`.
+    Scheduler,
+    /// `federation/papi/unlisted.json` in the output of `render`.
+    Unlisted,
+    /// `/etc/docker/daemon.json` of a host.
+    Docker,
+    /// `/var/lib/atoll/manifest.json` of a host.
+    HostState,
+    /// A line about an inventory from `--output json`.
+    Problem,
+    /// A line about a source from `--output json import`.
+    Finding,
+    /// A line of a run from `--output json plan`, `apply` or `verify`.
+    Event,
+    /// The last line from `--output json` of the other commands.
+    Answer,
 }
 
 /// A part of the hosts.

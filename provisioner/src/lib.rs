@@ -7,13 +7,14 @@
 //! Beside them: `importers` reads what other tools know, `versions` knows what the
 //! products' versions read, `host` is the only door to a machine, `pki` and `secrets`
 //! hold what the operator must not lose, `artifacts` what hosts are given, `progress`
-//! what people see, `select` which hosts are meant (by `wildcard`), and `command` strings the
-//! stages together.
+//! what people see, `documents` what the JSON looks like that is written, `select` which hosts
+//! are meant (by `wildcard`), and `command` strings the stages together.
 
 pub mod apply;
 pub mod artifacts;
 pub mod cli;
 pub mod command;
+pub mod documents;
 pub mod host;
 pub mod importers;
 pub mod inventory;

@@ -29,6 +29,8 @@ const MAY_USE: walls::Table = &[
         ],
     ),
     ("verify", &["plan", "secrets", "host", "progress"]),
+    // What is written, in words of its own: a test holds them to what is written.
+    ("documents", &["plan"]),
     ("select", &["plan", "wildcard"]),
     ("wildcard", &[]),
     // A flag is read as the inventory would read the same word.
@@ -37,6 +39,7 @@ const MAY_USE: walls::Table = &[
         "command",
         &[
             "cli",
+            "documents",
             "inventory",
             "importers",
             "plan",

@@ -7,6 +7,7 @@
 )]
 
 mod direction;
+mod documents;
 mod generator;
 mod given;
 mod golden;

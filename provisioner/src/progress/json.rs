@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 use std::sync::Mutex;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
@@ -31,15 +31,19 @@ struct Line<'a> {
     event: &'a Event,
 }
 
+/// An event as programs read it, so long after the run began.
+pub fn line(event: &Event, since_start: Duration) -> String {
+    let line = Line {
+        milliseconds_since_start: since_start.as_millis(),
+        event,
+    };
+    // What an event holds is texts and numbers, which JSON has.
+    serde_json::to_string(&line).unwrap_or_default()
+}
+
 impl Listener for Json {
     fn tell(&self, event: Event) {
-        let line = Line {
-            milliseconds_since_start: self.started.elapsed().as_millis(),
-            event: &event,
-        };
-        let Ok(text) = serde_json::to_string(&line) else {
-            return;
-        };
+        let text = line(&event, self.started.elapsed());
         let _held = self.lock.lock();
         let _ = writeln!(std::io::stdout().lock(), "{text}");
     }

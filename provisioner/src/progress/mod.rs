@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 pub use ask::{ask, can_ask};
 pub use event::{Event, Outcome, Verdict};
+pub use json::line;
 
 static UNSHOWN: AtomicBool = AtomicBool::new(false);
 
