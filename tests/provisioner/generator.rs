@@ -66,7 +66,7 @@ pub(crate) fn of_size(hosts: usize) -> Files {
         }
     };
     let sites: Vec<_> = (0..sites).map(site).collect();
-    let says = [false, true, true, false];
+    let says = [false, true, true, true, false];
     files(&Federation { vos, says }, &sites)
 }
 
@@ -105,7 +105,7 @@ pub(crate) fn inventories() -> impl Strategy<Value = Files> {
             },
         );
     let federation =
-        (1..4_usize, any::<[bool; 4]>()).prop_map(|(vos, says)| Federation { vos, says });
+        (1..4_usize, any::<[bool; 5]>()).prop_map(|(vos, says)| Federation { vos, says });
     (federation, collection::vec(site, 1..6))
         .prop_map(|(federation, sites)| files(&federation, &sites))
 }
@@ -115,7 +115,7 @@ pub(crate) fn inventories() -> impl Strategy<Value = Files> {
 struct Federation {
     vos: usize,
     /// Which of [`PARTS`].
-    says: [bool; 4],
+    says: [bool; 5],
 }
 
 /// What a site's file says.
@@ -156,10 +156,11 @@ fn files(federation: &Federation, sites: &[Site]) -> Files {
 }
 
 /// What `federation.yaml` may say and need not.
-const PARTS: [&str; 4] = [
+const PARTS: [&str; 5] = [
     "external: { consul_servers: [203.0.113.5], nomad_servers: [203.0.113.6] }\n",
     "access: { ssh: [192.0.2.0/28], api: [192.0.2.16/28], monitoring: [192.0.2.32/28] }\n",
     "image_cleanup: { image: \"registry.example.org/docuum:0.25.0\", threshold: \"60%\" }\n",
+    "tryme: { images: [\"registry.example.org/plants:2\"], keep_free_percent: 10 }\n",
     "extra_hcl: { consul: \"log_level = \\\"DEBUG\\\"\" }\n\
      extra_yaml: { docker: { max-concurrent-downloads: 6 } }\n",
 ];

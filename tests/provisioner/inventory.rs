@@ -268,6 +268,7 @@ const ADDED: &[Edit] = &[
 clients: { reserved_memory_mib: 0, raw_exec: [batch] }
 access: { api: [203.0.113.16/28] }
 image_cleanup: { image: \"docuum:0.25\", threshold: \"60%\" }
+tryme: { images: [\"ui:1.0\", \"registry.example.org/plants:2\"], keep_free_percent: 30 }
 extra_hcl:
   nomad: |
     log_level = \"DEBUG\"
@@ -285,6 +286,7 @@ versions: { nomad: 1.10.5 }
 docker: { mirrors: [https://mirror.example.org:5000/], address_pools: [{ base: 172.30.0.0/16, size: 24 }] }
 certificates: { source: acme, email: ops@site.example.org, dns_provider: rfc2136 }
 ntp: [ntp.example.org]
+tryme: { images: [\"ui:1.1\"] }
 waive: [{ check: volume-device, reason: \"a container\" }]",
         ),
         (
@@ -307,6 +309,11 @@ fn what_the_federation_may_add_is_what_the_inventory_holds() {
     assert_eq!(federation.clients.raw_exec, [NodeType::Batch].into());
     assert_eq!(federation.access.api[0].to_string(), "203.0.113.16/28");
     assert_eq!(federation.image_cleanup.as_ref().unwrap().threshold, "60%");
+    assert_eq!(
+        federation.tryme.images,
+        ["ui:1.0", "registry.example.org/plants:2"]
+    );
+    assert_eq!(federation.tryme.keep_free_percent, 30);
     assert_eq!(
         federation.extra.nomad.as_deref(),
         Some("log_level = \"DEBUG\"\n")
@@ -340,6 +347,9 @@ fn what_a_site_may_add_is_what_the_inventory_holds() {
     assert_eq!(site.versions.consul, inventory.federation.versions.consul);
     assert_eq!(site.mirrors, ["https://mirror.example.org:5000"]);
     assert_eq!(site.address_pools[0].size, 24);
+    // Its own images; for the rest what the federation says.
+    assert_eq!(site.tryme.images, ["ui:1.1"]);
+    assert_eq!(site.tryme.keep_free_percent, 30);
     assert!(matches!(site.certificates, Certificates::Acme { .. }));
     assert_eq!(site.waived[0].check, "volume-device");
     let host = &site.hosts[&"wn-0".parse().unwrap()];

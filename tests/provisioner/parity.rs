@@ -16,6 +16,7 @@ mod secrets;
 mod services;
 mod table;
 mod traefik;
+mod tryme;
 mod units;
 
 use std::collections::BTreeMap;

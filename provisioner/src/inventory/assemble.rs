@@ -8,19 +8,19 @@ use federation::names::HostName;
 use super::decode::Spot;
 use super::file::{
     AccessEntry, CertificateSource, CertificatesEntry, ClientsEntry, ExternalEntry, FederationFile,
-    Files, HostEntry, List, PoolEntry, SiteFile, SshEntry, VersionsEntry, VoEntry, WaiverEntry,
-    Waivers,
+    Files, HostEntry, List, PoolEntry, SiteFile, SshEntry, TryMeEntry, VersionsEntry, VoEntry,
+    WaiverEntry, Waivers,
 };
 use super::{
     Access, AddressPool, Certificates, Clients, External, Federation, Host, Introduction,
-    Inventory, Kind, Site, Ssh, Versions, Vo, Waiver,
+    Inventory, Kind, Site, Ssh, TryMe, Versions, Vo, Waiver,
 };
 
 /// The inventory, if every part of it could be read.
 pub(super) fn inventory(files: Files) -> Option<Inventory> {
     let federation = federation(files.federation?)?;
     let site = |file: Option<SiteFile>| {
-        let site = site(file?, &federation.versions)?;
+        let site = site(file?, &federation)?;
         Some((site.datacenter.clone(), site))
     };
     let sites = files.sites.into_iter().map(site).collect::<Option<_>>()?;
@@ -51,6 +51,7 @@ fn federation(file: FederationFile) -> Option<Federation> {
         clients: file.clients.map(clients).unwrap_or_default(),
         access: file.access.map(access).unwrap_or_default(),
         image_cleanup: file.image_cleanup.and_then(value),
+        tryme: tryme(file.tryme, &TryMe::default()),
         extra: file.extra.values(),
     })
 }
@@ -82,7 +83,7 @@ fn access(entry: AccessEntry) -> Access {
     }
 }
 
-fn site(mut file: SiteFile, versions: &Versions) -> Option<Site> {
+fn site(mut file: SiteFile, federation: &Federation) -> Option<Site> {
     let entries = file.hosts.take()?.value;
     let hosts = entries
         .into_iter()
@@ -96,11 +97,12 @@ fn site(mut file: SiteFile, versions: &Versions) -> Option<Site> {
         location: file.location.and_then(value),
         ssh: ssh(file.ssh?)?,
         networks: values(file.networks),
-        versions: own_versions(file.versions, versions),
+        versions: own_versions(file.versions, &federation.versions),
         mirrors: values(file.docker.mirrors),
         address_pools: pools(file.docker.address_pools),
         certificates: certificates(file.certificates.and_then(value)),
         ntp: values(file.ntp),
+        tryme: tryme(file.tryme, &federation.tryme),
         vos: values(file.vos),
         waived: waivers(file.waived),
         extra: file.extra.values(),
@@ -124,6 +126,18 @@ fn own_versions(own: VersionsEntry, all: &Versions) -> Versions {
         nomad: or(own.nomad, &all.nomad),
         traefik: or(own.traefik, &all.traefik),
         cni: own.cni.map(value).or_else(|| all.cni.clone()),
+    }
+}
+
+/// What is said of try-me nodes, and for the rest what is said more generally.
+fn tryme(own: TryMeEntry, general: &TryMe) -> TryMe {
+    TryMe {
+        images: own
+            .images
+            .map_or_else(|| general.images.clone(), |list| values(Some(list))),
+        keep_free_percent: own
+            .keep_free_percent
+            .map_or(general.keep_free_percent, value),
     }
 }
 

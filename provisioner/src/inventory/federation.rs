@@ -35,6 +35,8 @@ pub struct Federation {
     pub access: Access,
     /// How unused images are removed; not at all when absent.
     pub image_cleanup: Option<ImageCleanup>,
+    /// What try-me nodes have beforehand, where a site says nothing else.
+    pub tryme: TryMe,
     /// The operator's own words in the files of products.
     pub extra: Extra,
 }
@@ -145,6 +147,25 @@ pub struct ImageCleanup {
     pub image: String,
     /// How much images may take: `50 GB`, or `60%` of the file system.
     pub threshold: String,
+}
+
+/// What hosts of kind `tryme` have beforehand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TryMe {
+    /// Images that are pulled once a day, in this order.
+    pub images: Vec<String>,
+    /// How much of Docker's file system a pull leaves free, in percent.
+    pub keep_free_percent: u8,
+}
+
+impl Default for TryMe {
+    /// No images; and as much room as the platform's operators ask for.
+    fn default() -> Self {
+        Self {
+            images: Vec::new(),
+            keep_free_percent: 20,
+        }
+    }
 }
 
 /// An operator's own words in the files of products. They are merged last, so they win.

@@ -35,7 +35,7 @@ use ::federation::names::{DatacenterName, DomainName, NamespaceName, NodeName, V
 pub use checks::{NEVER_WAIVED, WAIVABLE};
 pub use federation::{
     Access, Clients, Docker, DockerSource, External, Extra, Federation, ImageCleanup, Introduction,
-    Nvidia, Versions, Vo,
+    Nvidia, TryMe, Versions, Vo,
 };
 pub use host::{Gpus, Host, HostSsh, Kind, NodeType, Role, Volume};
 pub use private::is_private;

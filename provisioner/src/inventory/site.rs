@@ -7,7 +7,7 @@ use ipnet::IpNet;
 use jiff::civil::Date;
 
 use super::word::{CountryCode, Decimal, Email};
-use super::{Extra, Host, Versions};
+use super::{Extra, Host, TryMe, Versions};
 
 /// One site file: one datacenter.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,6 +36,8 @@ pub struct Site {
     pub certificates: Certificates,
     /// Its time servers; the distribution's when empty.
     pub ntp: Vec<String>,
+    /// What its try-me nodes have beforehand: what the federation says, or it itself.
+    pub tryme: TryMe,
     /// The VOs it serves.
     pub vos: BTreeSet<VoName>,
     /// Checks that are not to be made here.

@@ -1,5 +1,7 @@
 //! The job that removes images which no job has used for long.
 
+use std::collections::BTreeSet;
+
 use crate::inventory::{Host, Inventory, Role};
 
 use super::{FederationJob, ImageCleanupJob, Template};
@@ -37,15 +39,20 @@ pub(super) fn image(inventory: &Inventory, host: &Host) -> Option<String> {
     is_brought.then(|| cleanup.image.clone())
 }
 
-/// Images that no user's job brings again: those of Atoll's own jobs.
+/// Images that no user's job brings again: those of Atoll's own jobs, and those that try-me nodes
+/// have beforehand. Nobody has used these yet, so they would go first.
 fn kept(inventory: &Inventory) -> Vec<String> {
     let federation = &inventory.federation;
     let cleanup = federation
         .image_cleanup
         .iter()
         .map(|cleanup| cleanup.image.clone());
+    let of_tryme = inventory.sites.values().flat_map(|site| &site.tryme.images);
     let images = [federation.probe_image.clone()].into_iter().chain(cleanup);
+    // Several sites may want the same.
+    let images: BTreeSet<_> = images.chain(of_tryme.cloned()).collect();
     images
+        .into_iter()
         .map(|image| format!("^{}$", escaped(&image)))
         .collect()
 }

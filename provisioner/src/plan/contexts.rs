@@ -11,6 +11,7 @@ mod extra;
 mod nomad;
 mod system;
 mod traefik;
+mod tryme;
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -30,6 +31,7 @@ pub use system::{
     AptPreferences, DataMount, HeldPackage, JournaldConfig, KernelFile, TimesyncdConfig,
 };
 pub use traefik::{TraefikAcme, TraefikDynamic, TraefikJob, TraefikStatic};
+pub use tryme::{ImagePullScript, ImagePullTimer, ImagePullUnit};
 
 /// A template and the values which it sees. Serialised, it is those values alone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -64,6 +66,9 @@ pub enum Template {
     TraefikStatic(TraefikStatic),
     TraefikDynamic(TraefikDynamic),
     ImageCleanupJob(ImageCleanupJob),
+    ImagePullScript(ImagePullScript),
+    ImagePullUnit(ImagePullUnit),
+    ImagePullTimer(ImagePullTimer),
 }
 
 impl Template {
@@ -98,6 +103,9 @@ impl Template {
             Self::TraefikStatic(_) => "traefik/traefik.toml.tera",
             Self::TraefikDynamic(_) => "traefik/dynamic.toml.tera",
             Self::ImageCleanupJob(_) => "jobs/image-cleanup.nomad.hcl.tera",
+            Self::ImagePullScript(_) => "docker/pull-images.tera",
+            Self::ImagePullUnit(_) => "systemd/atoll-image-pull.service.tera",
+            Self::ImagePullTimer(_) => "systemd/atoll-image-pull.timer.tera",
         }
     }
 }

@@ -126,6 +126,8 @@ pub enum Service {
     DataVolume,
     /// `docker.service`.
     Docker,
+    /// `atoll-image-pull.timer`, which has images pulled that a try-me node should have.
+    ImagePull,
     /// `consul.service`.
     Consul,
     /// `nomad.service`.
@@ -232,6 +234,7 @@ impl Service {
             Self::Journald => "systemd-journald",
             Self::DataVolume => "mnt-data.mount",
             Self::Docker => "docker",
+            Self::ImagePull => "atoll-image-pull.timer",
             Self::Consul => "consul",
             Self::Nomad => "nomad",
             Self::AtollAccounting => "atoll-accounting",

@@ -9,7 +9,7 @@ use crate::inventory::{Gpus, Host, NodeType, Role, Site};
 use super::peers::Place;
 use super::{
     Access, PlannedFile, Service, Storage, Wave, accounting, agent, cni, consul, docker, gpu, hold,
-    kernel, nomad, system, volume,
+    kernel, nomad, system, tryme, volume,
 };
 
 /// What one host should have, in the order in which it can be made.
@@ -185,6 +185,7 @@ pub(super) fn host_plan(place: &Place<'_>, name: &HostName, host: &Host) -> Host
         kernel::add(&mut plan);
         volume::add(&mut plan, host);
         docker::add(&mut plan, place, host);
+        tryme::add(&mut plan, place);
     }
     consul::add(&mut plan, place, host);
     if plan.agents.runs_nomad() {

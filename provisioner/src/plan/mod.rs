@@ -34,6 +34,7 @@ mod services;
 mod system;
 mod tokens;
 mod traefik;
+mod tryme;
 mod volume;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -47,10 +48,10 @@ pub use crate::inventory::{Gpus, NodeType};
 pub use contexts::{
     AccountingSettings, AccountingUnit, Addresses, AgentConsulToken, AgentSettings, AgentUnit,
     AptPreferences, ConsulAcl, ConsulClient, ConsulConfig, ConsulPolicy, ConsulServer, ConsulUnit,
-    DataMount, DockerDaemon, DockerUnit, ExtraHcl, HeldPackage, ImageCleanupJob, JournaldConfig,
-    KernelFile, NomadClient, NomadConfig, NomadPolicy, NomadServer, NomadUnit, NomadUser, Pool,
-    SiteOf, Template, TimesyncdConfig, TraefikAcme, TraefikDynamic, TraefikJob, TraefikStatic,
-    VoOf,
+    DataMount, DockerDaemon, DockerUnit, ExtraHcl, HeldPackage, ImageCleanupJob, ImagePullScript,
+    ImagePullTimer, ImagePullUnit, JournaldConfig, KernelFile, NomadClient, NomadConfig,
+    NomadPolicy, NomadServer, NomadUnit, NomadUser, Pool, SiteOf, Template, TimesyncdConfig,
+    TraefikAcme, TraefikDynamic, TraefikJob, TraefikStatic, VoOf,
 };
 pub use file::{Access, Authority, Content, Leaf, OnChange, PlannedFile, Service, Wave};
 pub use handouts::{

@@ -205,6 +205,21 @@ const ORIGINS: &[Row] = &[
         &[],
     ),
     (
+        "/etc/systemd/system/atoll-image-pull.service",
+        &[
+            "tryme",
+            "sites.tryme",
+            "sites.hosts.kind",
+            "sites.hosts.volume",
+        ],
+        &[357, 358, 359],
+    ),
+    (
+        "/etc/systemd/system/atoll-image-pull.timer",
+        &["tryme", "sites.tryme", "sites.hosts.kind"],
+        &[357, 358, 472],
+    ),
+    (
         "/etc/systemd/system/consul.service",
         &["sites.hosts"],
         &[135, 137, 138, 436],
@@ -228,6 +243,16 @@ const ORIGINS: &[Row] = &[
         "/etc/systemd/timesyncd.conf.d/10-atoll.conf",
         &["sites.ntp"],
         &[],
+    ),
+    (
+        "/usr/local/lib/atoll/pull-images",
+        &[
+            "tryme",
+            "sites.tryme",
+            "sites.hosts.kind",
+            "sites.hosts.volume",
+        ],
+        &[357, 359, 360, 361, 472],
     ),
 ];
 

@@ -59,6 +59,9 @@ fn a_group_of_another_pattern_is_known_all_the_same() {
     let hosts = inventory.hosts();
     let (_, host) = hosts[&name::<federation::names::NodeName>("walton-imagine-tn-cpu-0")];
     assert_eq!(host.kind, Kind::TryMe);
+    let decide = "decide: `walton-node-2` has images beforehand, which a script finds; \
+                  list those of the platform's modules as `tryme.images`";
+    assert!(said.contains(decide), "{said}");
 }
 
 /// `True` of an INI file is no text: what it means is taken all the same.

@@ -97,7 +97,9 @@ fn every_unit_of_a_plan_has_its_file_or_comes_with_its_package() {
     let world = World::varied();
     for host in world.plan.hosts.values() {
         for unit in &host.units {
-            let path = format!("/etc/systemd/system/{}.service", unit.service.name());
+            let name = unit.service.name();
+            let suffix = if name.contains('.') { "" } else { ".service" };
+            let path = format!("/etc/systemd/system/{name}{suffix}");
             let ours = host.files.iter().any(|file| file.path == path);
             assert_eq!(
                 ours,

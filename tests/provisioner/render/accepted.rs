@@ -253,9 +253,10 @@ fn systemd_accepts_every_unit() {
         .collect();
     assert_eq!(
         units.len(),
-        10,
+        12,
         "Consul's, Nomad's of a server and of clients with and without a volume, the agent's of \
-         these two, the accounting service's, two volumes, Docker's drop-in"
+         these two, the accounting service's, two volumes, Docker's drop-in, the timer that \
+         pulls images and its service"
     );
     for (text, path) in units {
         let folder = tempfile::tempdir().unwrap();
@@ -263,7 +264,8 @@ fn systemd_accepts_every_unit() {
         // It looks for the program too, which is no part of a rendering.
         let text = text
             .replace("/usr/local/bin/consul", "/bin/sh")
-            .replace("/usr/local/bin/nomad", "/bin/sh");
+            .replace("/usr/local/bin/nomad", "/bin/sh")
+            .replace("/usr/local/lib/atoll/pull-images", "/bin/sh");
         let complaints = |text: &str| {
             fs::write(&unit, text).unwrap();
             // Of a drop-in the unit is verified that it is for.

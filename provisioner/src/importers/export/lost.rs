@@ -14,6 +14,7 @@ pub(super) fn of_federation(inventory: &Inventory) -> Vec<String> {
             !(access.ssh.is_empty() && access.api.is_empty() && access.monitoring.is_empty()),
         ),
         ("image_cleanup", federation.image_cleanup.is_some()),
+        ("tryme", !federation.tryme.images.is_empty()),
         ("extra_hcl and extra_yaml", federation.extra != nothing),
     ];
     let lost = said.iter().filter(|(_, is_said)| *is_said);

@@ -266,7 +266,15 @@ fn kind(source: &Source, member: &Member) -> Option<&'static str> {
         })
     });
     match (member.is_client(), member.is(Part::TryMe)) {
-        (true, true) => Some("tryme"),
+        (true, true) => {
+            let what = format!(
+                "`{}` has images beforehand, which a script finds",
+                member.name
+            );
+            let hint = "list those of the platform's modules as `tryme.images` in federation.yaml";
+            source.findings.decide(&member.place, what, hint);
+            Some("tryme")
+        }
         (true, false) if is_batch => Some("batch"),
         _ => None,
     }

@@ -50,6 +50,7 @@ fn federation(file: &FederationFile, files: &Files, problems: &Problems) {
     if let Some(clients) = &file.clients {
         site::raw_exec(clients, problems);
     }
+    said_once(file.tryme.images.as_ref(), problems);
     extra::extra(&file.extra, docker::Daemon::of(file), problems);
 }
 

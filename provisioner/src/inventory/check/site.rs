@@ -69,6 +69,7 @@ pub(super) fn itself(site: &SiteFile, problems: &Problems) {
     }
     said_once(site.docker.mirrors.as_ref(), problems);
     said_once(site.ntp.as_ref(), problems);
+    said_once(site.tryme.images.as_ref(), problems);
     for mirror in each(site.docker.mirrors.as_ref()).filter(|it| it.value.starts_with("http:")) {
         let what = format!(
             "`{}` is not encrypted: whoever is on the way can change an image",

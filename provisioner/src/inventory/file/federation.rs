@@ -5,6 +5,7 @@ use ::federation::names::VoName;
 use super::super::decode::{Field, Spot};
 use super::super::{Docker, DockerSource, ImageCleanup, Introduction, NodeType, Nvidia};
 use super::extra::extra;
+use super::tryme::tryme;
 use super::{
     AccessEntry, ClientsEntry, ExternalEntry, FederationFile, VersionsEntry, VoEntry, scalar,
 };
@@ -36,6 +37,7 @@ pub(in super::super) fn federation(document: Field) -> Option<FederationFile> {
         clients: keys.optional("clients", clients),
         access: keys.optional("access", access),
         image_cleanup: keys.optional("image_cleanup", |field| Some(field.whole(image_cleanup))),
+        tryme: keys.optional("tryme", tryme).unwrap_or_default(),
         extra: extra(keys),
         docker: keys.required("docker", "{ source: distribution, version: … }", |field| {
             let Spot { value, place } = field.whole(docker);

@@ -8,6 +8,7 @@ mod federation;
 mod host;
 mod scalar;
 mod site;
+mod tryme;
 
 use std::net::IpAddr;
 
@@ -42,6 +43,7 @@ pub(super) struct FederationFile {
     pub(super) clients: Option<ClientsEntry>,
     pub(super) access: Option<AccessEntry>,
     pub(super) image_cleanup: Option<Spot<Option<ImageCleanup>>>,
+    pub(super) tryme: TryMeEntry,
     pub(super) extra: ExtraEntry,
 }
 
@@ -64,6 +66,13 @@ pub(super) struct ExternalEntry {
 pub(super) struct ClientsEntry {
     pub(super) reserved_memory_mib: Option<Spot<u32>>,
     pub(super) raw_exec: Option<List<NodeType>>,
+}
+
+/// `tryme:` of the federation or of a site.
+#[derive(Default)]
+pub(super) struct TryMeEntry {
+    pub(super) images: Option<List<String>>,
+    pub(super) keep_free_percent: Option<Spot<u8>>,
 }
 
 /// `access:`.
@@ -104,6 +113,7 @@ pub(super) struct SiteFile {
     pub(super) docker: DockerEntry,
     pub(super) certificates: Option<Spot<Option<CertificatesEntry>>>,
     pub(super) ntp: Option<List<String>>,
+    pub(super) tryme: TryMeEntry,
     pub(super) vos: Option<VoList>,
     pub(super) waived: Option<Waivers>,
     pub(super) extra: ExtraEntry,

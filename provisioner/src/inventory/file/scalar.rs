@@ -36,17 +36,61 @@ pub(super) fn package_version(text: &str) -> Result<String, String> {
         .ok_or_else(|| format!("`{text}` cannot be the version of a package"))
 }
 
-/// An image reference with a tag or digest, so that it never means "whatever is latest".
+/// An image reference with a tag or digest, so that it never means "whatever is latest"; otherwise
+/// by Docker's rules for `[registry[:port]/]path[:tag][@sha256:…]`.
 pub(super) fn image(text: &str) -> Result<String, String> {
-    let allowed = |b: u8| b.is_ascii_alphanumeric() || b"._-/:@".contains(&b);
-    let (_, last) = text.rsplit_once('/').unwrap_or(("", text));
-    let is_pinned = last
-        .split_once(':')
-        .is_some_and(|(name, tag)| !name.is_empty() && !["", "latest"].contains(&tag));
-    let is_image = is_pinned && text.bytes().all(allowed);
-    is_image
+    let (named, digest) = match text.split_once('@') {
+        Some((named, digest)) => (named, Some(digest)),
+        None => (text, None),
+    };
+    let (folder, last) = named.rsplit_once('/').unwrap_or(("", named));
+    let (last, tag) = match last.split_once(':') {
+        Some((last, tag)) => (last, Some(tag)),
+        None => (last, None),
+    };
+    let mut folders: Vec<&str> = folder.split('/').filter(|_| !folder.is_empty()).collect();
+    if folders.first().is_some_and(|first| is_registry(first)) {
+        folders.remove(0);
+    }
+    let is_named = folders.into_iter().chain([last]).all(is_part);
+    let is_pinned = match (tag, digest) {
+        (tag, Some(digest)) => tag.is_none_or(is_tag) && is_digest(digest),
+        (Some(tag), None) => is_tag(tag) && tag != "latest",
+        (None, None) => false,
+    };
+    (is_named && is_pinned && text.len() <= 512)
         .then(|| text.to_owned())
         .ok_or_else(|| format!("`{text}` cannot be a pinned image"))
+}
+
+/// What tells a registry from a folder of Docker's own: a dot, a port, or `localhost`.
+fn is_registry(text: &str) -> bool {
+    let allowed = |b: u8| b.is_ascii_alphanumeric() || b == b'.' || b == b'-';
+    let (host, port) = text.split_once(':').unwrap_or((text, "443"));
+    let is_one = text.contains(['.', ':']) || text == "localhost";
+    is_one
+        && host.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && host.bytes().all(allowed)
+        && self::port(port).is_ok()
+}
+
+/// Small letters and digits, with separators between them.
+fn is_part(text: &str) -> bool {
+    let is_own = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    let allowed = |c: char| is_own(c) || "._-".contains(c);
+    text.starts_with(is_own) && text.ends_with(is_own) && text.chars().all(allowed)
+}
+
+fn is_tag(text: &str) -> bool {
+    let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let allowed = |c: char| is_word(c) || c == '.' || c == '-';
+    text.len() <= 128 && text.starts_with(is_word) && text.chars().all(allowed)
+}
+
+fn is_digest(text: &str) -> bool {
+    let is_hex = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
+    let hex = text.strip_prefix("sha256:");
+    hex.is_some_and(|hex| hex.len() == 64 && hex.bytes().all(is_hex))
 }
 
 /// A network by its own address, so that one network has one spelling.
@@ -171,6 +215,12 @@ pub(super) fn threshold(text: &str) -> Result<String, String> {
     (percent.or(size).is_some())
         .then(|| text.to_owned())
         .ok_or_else(|| format!("`{text}` cannot be a part of a disk"))
+}
+
+/// A part of a file system that stays free, and leaves something to use.
+pub(super) fn percent(text: &str) -> Result<u8, String> {
+    let percent = text.parse().ok().filter(|it| (1..=90).contains(it));
+    percent.ok_or_else(|| format!("`{text}` cannot be the part that stays free"))
 }
 
 /// Memory in MiB.

@@ -5,6 +5,7 @@ use super::super::word::WordError;
 use super::super::{Decimal, Location, Pue, State};
 use super::extra::extra;
 use super::host::host;
+use super::tryme::tryme;
 use super::{
     CertificateSource, CertificatesEntry, DockerEntry, PoolEntry, SiteFile, SshEntry,
     VersionsEntry, VoList, WaiverEntry, Waivers, scalar,
@@ -42,6 +43,7 @@ pub(in super::super) fn site(document: Field) -> Option<SiteFile> {
             let hint = "name a time server, such as ntp.example.org";
             field.list(|item| item.read(scalar::server, hint))
         }),
+        tryme: keys.optional("tryme", tryme).unwrap_or_default(),
         vos: keys.required("vos", "[]", vo_list),
         waived: keys.optional("waive", waivers),
         extra: extra(keys),

@@ -10,7 +10,6 @@ pub(super) const CAPABILITIES: &[(&str, &str)] = &[
     ("artifacts", "programs for more than one architecture"),
     ("backup", "snapshots, and their way back"),
     ("certs", "certificates and tokens for people and programs"),
-    ("clean-up", "jobs that remove what users' jobs leave"),
     ("dns", "asking for the names that users need"),
     (
         "doctor",
@@ -24,10 +23,6 @@ pub(super) const CAPABILITIES: &[(&str, &str)] = &[
         "the kernel's command line, on hosts that need one",
     ),
     ("lab", "two sites in the lab"),
-    (
-        "pre-pull",
-        "images that are on a node before a job needs them",
-    ),
     ("preflight", "questions to hosts before anything is changed"),
     ("reboot", "reboots one by one, with a drain"),
     (
