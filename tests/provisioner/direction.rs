@@ -26,6 +26,7 @@ const MAY_USE: walls::Table = &[
             "artifacts",
             "host",
             "progress",
+            "versions",
         ],
     ),
     ("verify", &["plan", "secrets", "host", "progress"]),

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use crate::apply::facts::{Facts, PathFact};
+use crate::apply::steps::{Steps, allowed};
 use crate::apply::wanted::{Wanted, WantedFile, WantedProgram, Wish};
 use crate::artifacts::digest_of;
 use crate::plan::{Access, OnChange, Service, Unit, Wave};
@@ -77,7 +78,11 @@ pub enum What {
 }
 
 /// Lists what would bring a host to what is wanted, by wave. Empty means converged.
-pub fn changes(wanted: &Wanted, found: &Facts) -> Vec<Change> {
+///
+/// # Errors
+/// When a version may not take the place of the one that the host has.
+pub fn changes(wanted: &Wanted, found: &Facts) -> Result<Vec<Change>, Steps> {
+    allowed(wanted, found)?;
     let mut changes = Vec::new();
     changes.extend(accounts(wanted, found));
     changes.extend(directories(wanted, found));
@@ -103,7 +108,7 @@ pub fn changes(wanted: &Wanted, found: &Facts) -> Vec<Change> {
             .flat_map(|unit| unit_changes(*unit, found)),
     );
     changes.sort_by_key(|change| change.wave);
-    changes
+    Ok(changes)
 }
 
 fn base(what: What) -> Change {

@@ -20,6 +20,7 @@ mod run;
 mod scope;
 mod script;
 mod services;
+mod steps;
 mod survey;
 mod turns;
 mod wanted;
@@ -39,6 +40,7 @@ pub use run::{Applied, apply};
 pub use scope::Scope;
 pub use script::{Batch, Late, batch};
 pub use services::Services;
+pub use steps::Steps;
 pub use survey::{Desired, Member, Reach, SurveyError, survey};
 pub use wanted::{
     Wanted, WantedError, WantedFile, WantedImage, WantedPackages, WantedProgram, Wish, query,

@@ -10,6 +10,7 @@ use crate::apply::changes::{Change, changes};
 use crate::apply::claim::{Claim, ClaimError, claim};
 use crate::apply::facts::{Facts, FactsError, read, script};
 use crate::apply::scope::Scope;
+use crate::apply::steps::Steps;
 use crate::apply::wanted::{Wanted, WantedError, query, wanted};
 use crate::artifacts::Lock;
 use crate::host::{Credentials, HostError, KnownHosts, Session};
@@ -75,6 +76,9 @@ pub enum SurveyError {
     /// It cannot be said what it should have.
     #[error(transparent)]
     Wanted(#[from] WantedError),
+    /// It has a version after which the wanted one may not come.
+    #[error(transparent)]
+    Steps(#[from] Steps),
     /// It is being worked on.
     #[error(transparent)]
     Claim(#[from] ClaimError),
@@ -158,7 +162,7 @@ fn member<'a>(
         &facts,
         desired.now,
     )?;
-    let changes = changes(&wanted, &facts);
+    let changes = changes(&wanted, &facts)?;
     Ok(Member {
         plan: host,
         session,
@@ -217,7 +221,7 @@ impl Member<'_> {
             &self.facts,
             desired.now,
         )?;
-        self.changes = changes(&self.wanted, &self.facts);
+        self.changes = changes(&self.wanted, &self.facts)?;
         Ok(())
     }
 }

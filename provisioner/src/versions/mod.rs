@@ -13,7 +13,7 @@ use std::fmt;
 use federation::names::Version;
 
 pub use options::{Kind, Options, UnknownLine, lines};
-pub use steps::{Reason, Refusal, reachable};
+pub use steps::{Reason, Refusal, Way, reachable, way};
 
 /// A product whose versions differ in what they read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

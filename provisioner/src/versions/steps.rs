@@ -1,5 +1,7 @@
 //! Which step leads from one version to another: what the vendors promise to work, and no more.
 
+use std::fmt;
+
 use federation::names::Version;
 
 use super::options::{Options, UnknownLine, lines};
@@ -56,10 +58,15 @@ pub fn reachable(product: Product, from: &Version, to: &Version) -> Result<(), R
         to: to.clone(),
         reason,
     };
-    let wanted = Options::of(product, to).map_err(|unknown| refused(unknown.into()))?;
     let (old, new) = (from.numbers(), to.numbers());
+    let line = match Options::of(product, to) {
+        Ok(wanted) => wanted.line(),
+        // Docker starts with whatever its file says: its lines are its major versions.
+        Err(_) if product == Product::Docker => &new[..new.len().min(1)],
+        Err(unknown) => return Err(refused(unknown.into())),
+    };
     if new < old {
-        backwards(product, old.starts_with(wanted.line())).map_err(refused)
+        backwards(product, old.starts_with(line)).map_err(refused)
     } else {
         match product {
             Product::Consul | Product::Nomad => climb(product, from, &new).map_err(refused),
@@ -111,6 +118,60 @@ fn climb(product: Product, from: &Version, new: &[u32]) -> Result<(), Reason> {
         why: "a step climbs two lines at most",
         first: vec![old[0], last.min(old[1] + WIDEST)],
     })
+}
+
+/// The way from one version of a running product to another, by steps that are each promised to
+/// work.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Way {
+    from: Version,
+    /// The lines to stop at, at the newest version of each.
+    over: Vec<Version>,
+    to: Version,
+}
+
+impl Way {
+    /// Whether it is one step.
+    pub fn is_direct(&self) -> bool {
+        self.over.is_empty()
+    }
+}
+
+/// As people write it: `1.20.1 → newest 1.22 → 2.0.1`.
+impl fmt::Display for Way {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.from)?;
+        for line in &self.over {
+            write!(f, " → newest {line}")?;
+        }
+        write!(f, " → {}", self.to)
+    }
+}
+
+/// The way from one version of a running product to another.
+///
+/// # Errors
+/// When there is none, with the step that is refused.
+pub fn way(product: Product, from: &Version, to: &Version) -> Result<Way, Refusal> {
+    let mut over: Vec<Version> = Vec::new();
+    loop {
+        let refusal = match reachable(product, over.last().unwrap_or(from), to) {
+            Ok(()) => {
+                let (from, to) = (from.clone(), to.clone());
+                return Ok(Way { from, over, to });
+            }
+            Err(refusal) => refusal,
+        };
+        let next = match &refusal.reason {
+            Reason::TooWide { first, .. } => dotted(first).parse().ok(),
+            _ => None,
+        };
+        let before = over.last().unwrap_or(from).numbers();
+        match next.filter(|next: &Version| next.numbers() > before) {
+            Some(next) => over.push(next),
+            None => return Err(refusal),
+        }
+    }
 }
 
 /// The minor number of the last line that a major version has.
@@ -174,6 +235,10 @@ mod tests {
         (Docker, "20.10.24", "29.0.1", ""),
         (Docker, "28.5.1", "28.4.0", ""),
         (Docker, "29.0.1", "28.5.1", "an older line may not read"),
+        // Lines of which no table tells anything.
+        (Docker, "26.1.5", "27.1.0", ""),
+        (Docker, "27.1.0", "27.0.1", ""),
+        (Docker, "29.0.1", "27.1.0", "an older line may not read"),
     ];
 
     #[test]
@@ -190,6 +255,40 @@ mod tests {
                 }
                 (told, _) => panic!("{step}: {told:?}"),
             }
+        }
+    }
+
+    #[test]
+    fn a_way_stops_wherever_a_step_would_be_too_wide() {
+        for (product, from, to, expected) in [
+            (Nomad, "1.10.5", "1.11.3", "1.10.5 → 1.11.3"),
+            (Nomad, "1.8.4", "1.11.3", "1.8.4 → newest 1.10 → 1.11.3"),
+            (
+                Nomad,
+                "1.6.1",
+                "2.0.4",
+                "1.6.1 → newest 1.8 → newest 1.10 → 2.0.4",
+            ),
+            (Consul, "1.20.1", "2.0.1", "1.20.1 → newest 1.22 → 2.0.1"),
+            (Traefik, "2.4.0", "3.7.15", "2.4.0 → newest 2.10 → 3.7.15"),
+            (Docker, "20.10.24", "29.0.1", "20.10.24 → 29.0.1"),
+        ] {
+            let way = way(product, &from.parse().unwrap(), &to.parse().unwrap()).unwrap();
+            assert_eq!(way.to_string(), expected);
+            assert_eq!(way.is_direct(), !expected.contains("newest"));
+        }
+    }
+
+    #[test]
+    fn there_is_no_way_where_a_step_back_is_refused() {
+        for (product, from, to) in [
+            (Nomad, "1.11.3", "1.10.5"),
+            (Consul, "2.0.1", "1.22.3"),
+            (Docker, "29.0.1", "28.5.1"),
+            (Consul, "0.9.4", "1.22.3"),
+        ] {
+            let refused = way(product, &from.parse().unwrap(), &to.parse().unwrap());
+            assert_eq!(refused.unwrap_err().from.to_string(), from);
         }
     }
 

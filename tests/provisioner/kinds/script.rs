@@ -50,7 +50,7 @@ fn told(wanted: &Wanted, wave: Wave) -> Batch {
 
 /// What a host of which this is known is told in a wave.
 fn told_with(wanted: &Wanted, facts: &Facts, wave: Wave) -> Batch {
-    let changes = changes(wanted, facts);
+    let changes = changes(wanted, facts).unwrap();
     batch("test", wave, &changes, wanted, facts).unwrap()
 }
 
@@ -129,6 +129,7 @@ fn who_read_a_file_that_goes_away_is_restarted() {
         facts.manifest.files.insert(path.to_owned(), String::new());
     }
     let removed = changes(&wanted, &facts)
+        .unwrap()
         .into_iter()
         .filter_map(|change| match change.what {
             What::RemoveFile(path) => Some(format!("{path} {}", change.effect)),

@@ -68,7 +68,7 @@ impl Root {
             storage: Storage::ROOT,
         };
         let facts = Facts::default();
-        let changes = changes(&wanted, &facts);
+        let changes = changes(&wanted, &facts).unwrap();
         batch(run, wave, &changes, &wanted, &facts).unwrap()
     }
 

@@ -1,6 +1,6 @@
 //! What an apply would change on hosts, in which order, and what that costs: without a host.
 
-use provisioner::apply::{Change, Facts, Manifest, What, manifest_after};
+use provisioner::apply::{Change, Facts, Manifest, What, changes, manifest_after};
 use provisioner::plan::{OnChange, Service, Wave};
 
 use super::World;
@@ -309,4 +309,66 @@ fn a_joining_site_comes_up_in_the_same_run() {
     }
     let site = &world.plan.hosts[&name(node)].datacenter;
     assert_ne!(site, &world.plan.primary);
+}
+
+/// The example's host with other versions of what it runs: links as an earlier run has left them.
+fn with(host: &Host, versions: &[(&str, &str)]) -> Facts {
+    let mut facts = host.converged();
+    for (product, version) in versions {
+        if let Some(link) = facts.paths.get_mut(&format!("/usr/local/bin/{product}")) {
+            link.target = Some(format!("/opt/atoll/{product}/{version}/{product}"));
+        } else {
+            let (name, version) = ((*product).to_owned(), (*version).to_owned());
+            facts.packages.insert(name, version);
+        }
+    }
+    facts
+}
+
+/// A host that may not take the step has no change at all, and so no script; the way is told.
+#[test]
+fn a_version_that_may_not_follow_is_refused_before_anything_is_written() {
+    let world = World::example();
+    let host = Host::of(&world, WORKER);
+    let refused = |versions: &[(&str, &str)]| {
+        let facts = with(&host, versions);
+        let told = changes(&host.wanted(&facts), &facts);
+        told.err().map(|refused| refused.to_string())
+    };
+    let no_way = "Nomad 2.0.4 cannot become 1.11.3: the other servers refuse an older one, and it \
+                  does not read their state; stay, or restore a snapshot into new servers";
+    let far = "Consul 1.18.2 cannot become 1.22.3: a step climbs two lines at most; go to the newest \
+               1.20 first, one run for each step of 1.18.2 → newest 1.20 → 1.22.3";
+    assert_eq!(refused(&[("nomad", "2.0.4")]).as_deref(), Some(no_way));
+    assert_eq!(refused(&[("consul", "1.18.2")]).as_deref(), Some(far));
+    assert_eq!(
+        refused(&[("nomad", "2.0.4"), ("consul", "1.18.2")]),
+        Some(format!("{far}; {no_way}")),
+        "all at once"
+    );
+    let docker = refused(&[("docker.io", "29.0.1+dfsg1-1")]).unwrap();
+    assert!(
+        docker.starts_with("Docker 29.0.1 cannot become 20.10.24: "),
+        "{docker}"
+    );
+}
+
+#[test]
+fn a_version_that_may_follow_is_installed() {
+    let world = World::example();
+    let host = Host::of(&world, WORKER);
+    for versions in [
+        [("nomad", "1.10.5"), ("consul", "1.21.5")],
+        [("nomad", "1.11.2"), ("consul", "1.22.5")],
+    ] {
+        let told = whats(&host.changes(&with(&host, &versions)));
+        for expected in ["switch consul to 1.22.3", "switch nomad to 1.11.3"] {
+            assert!(told.iter().any(|it| it == expected), "{told:?}");
+        }
+    }
+    // What others have put there tells no version.
+    let mut facts = host.converged();
+    let link = facts.paths.get_mut("/usr/local/bin/nomad").unwrap();
+    link.target = Some("/opt/vendor/nomad-9.9.9".to_owned());
+    assert!(whats(&host.changes(&facts)).contains(&"switch nomad to 1.11.3".to_owned()));
 }

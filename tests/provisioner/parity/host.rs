@@ -89,7 +89,7 @@ impl<'a> Host<'a> {
     }
 
     pub(super) fn changes(&self, facts: &Facts) -> Vec<Change> {
-        changes(&self.wanted(facts), facts)
+        changes(&self.wanted(facts), facts).unwrap()
     }
 
     /// The batches that a host with these facts would get.
