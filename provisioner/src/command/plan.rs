@@ -10,11 +10,14 @@ use crate::cli::Target;
 use crate::command::prepared::{Prepared, again, tell_left_out};
 use crate::command::{Ended, Error};
 use crate::plan::Wave;
-use crate::progress::{Event, Listener, Outcome, show};
+use crate::progress::{Event, Listener, Outcome, complain, show};
 
 pub(super) fn run(target: &Target, script: bool, listener: &dyn Listener) -> Result<Ended, Error> {
     let started = Instant::now();
     let prepared = Prepared::new(target)?;
+    for unfit in prepared.unfit() {
+        complain(&format!("warning: {unfit}; apply will refuse it"));
+    }
     let desired = prepared.desired();
     let surveyed = survey(&desired, &prepared.reach(), None, listener);
     if script {

@@ -10,7 +10,7 @@ use crate::command::Error;
 use crate::command::shell::word;
 use crate::host::{Credentials, KnownHosts};
 use crate::inventory;
-use crate::plan::{self, Plan};
+use crate::plan::{self, Given, Plan};
 use crate::progress::{Event, Listener};
 use crate::render::{self, Overrides, Rendered};
 use crate::secrets::{Identity, Store};
@@ -65,24 +65,49 @@ impl Prepared {
         })
     }
 
-    /// Refuses to begin without what only people can give: no host should be changed for a site
-    /// that cannot be finished.
+    /// Refuses to begin without what only people can give, or with something else: no host should be
+    /// changed for a site that cannot be finished.
     pub(super) fn must_have_what_is_given(&self) -> Result<(), Error> {
-        let given = self.plan.services.given().into_iter();
-        let missing: Vec<_> = given
-            .filter(|secret| self.store.value(secret).is_none())
-            .map(|secret| secret.to_string())
-            .collect();
-        if missing.is_empty() {
+        let wrong: Vec<_> = self.missing().into_iter().chain(self.unfit()).collect();
+        if wrong.is_empty() {
             return Ok(());
         }
         Err(format!(
-            "cannot set up the gateways of sites with `certificates: {{ source: files }}`: \
-             secrets/federation.age lacks {}; put the PEM texts there under these names, \
+            "cannot set up the gateways of sites with `certificates: {{ source: files }}`: {}; \
+             put the PEM texts into secrets/federation.age under these names, \
              a certificate followed by those of its issuers",
-            missing.join(", ")
+            wrong.join("; ")
         )
         .into())
+    }
+
+    fn missing(&self) -> Option<String> {
+        let missing: Vec<_> = self
+            .plan
+            .services
+            .given()
+            .iter()
+            .filter(|secret| self.store.value(secret).is_none())
+            .map(ToString::to_string)
+            .collect();
+        (!missing.is_empty())
+            .then(|| format!("secrets/federation.age lacks {}", missing.join(", ")))
+    }
+
+    /// What was given and will not do, each with all that is wrong with it.
+    pub(super) fn unfit(&self) -> Vec<String> {
+        let told = |given: &Given| {
+            let unfit = self.store.unfit(given, self.now);
+            let unfit: Vec<_> = unfit.iter().map(ToString::to_string).collect();
+            let name = &given.certificate;
+            (!unfit.is_empty()).then(|| format!("{name} will not do: {}", unfit.join(", ")))
+        };
+        self.plan
+            .services
+            .given_certificates()
+            .into_iter()
+            .filter_map(told)
+            .collect()
     }
 
     /// Runs are named by their start, so that they sort.

@@ -166,7 +166,7 @@ fn judge(
     Ok(life.judge(renew_after, now))
 }
 
-fn is_signed_by(certificate: &X509Certificate<'_>, ca: &X509Certificate<'_>) -> bool {
+pub(super) fn is_signed_by(certificate: &X509Certificate<'_>, ca: &X509Certificate<'_>) -> bool {
     certificate.issuer().as_raw() == ca.subject().as_raw()
         && certificate.verify_signature(Some(ca.public_key())).is_ok()
 }
@@ -236,13 +236,13 @@ fn unreadable<E>(_: E) -> PkiError {
 /// The first and the last second of a certificate.
 ///
 /// RFC 5280 counts the last second in, OpenSSL does not: neither do we.
-struct Life {
-    not_before: Timestamp,
-    not_after: Timestamp,
+pub(super) struct Life {
+    pub(super) not_before: Timestamp,
+    pub(super) not_after: Timestamp,
 }
 
 impl Life {
-    fn of(certificate: &X509Certificate<'_>) -> Self {
+    pub(super) fn of(certificate: &X509Certificate<'_>) -> Self {
         Self {
             not_before: der::timestamp(certificate.validity().not_before),
             not_after: der::timestamp(certificate.validity().not_after),

@@ -8,6 +8,7 @@
 //! ```text
 //! create() or adopt() ──▶ CertificateAuthority ──issue(leaf)──▶ Issued ──▶ host
 //!                                   └──────examine(found, leaf)──▶ Verdict
+//! made by others ──examine_given(zone)──▶ [Unfit]
 //! ```
 //!
 //! [`issue`] ends with [`examine`], so a certificate that was just made is never
@@ -17,6 +18,7 @@
 mod authority;
 mod der;
 mod examine;
+mod given;
 mod issue;
 
 use jiff::Timestamp;
@@ -24,6 +26,7 @@ use jiff::Timestamp;
 pub use authority::{CertificateAuthority, adopt, create};
 pub use der::{fingerprint, key_matches, public_key_of};
 pub use examine::{Reason, Verdict, examine, examine_authority};
+pub use given::{Unfit, examine_given};
 pub use issue::{Issued, issue};
 
 /// Why there is no certificate.

@@ -9,7 +9,8 @@ use federation::nomad;
 use crate::inventory::Inventory;
 
 use super::{
-    ConsulPolicy, NomadPolicy, NomadUser, Secret, Template, Wildcards, cleanup, tokens, traefik,
+    ConsulPolicy, Given, NomadPolicy, NomadUser, Secret, Template, Wildcards, cleanup, tokens,
+    traefik,
 };
 
 /// What is reached through the APIs of Consul and Nomad.
@@ -83,12 +84,20 @@ pub struct Gateway {
 }
 
 impl Services {
-    /// What only people can give, by name: certificates that others have signed.
+    /// What only people can give, by name: certificates that others have signed, and their keys.
     pub fn given(&self) -> BTreeSet<Secret> {
-        let gateways = self.gateways.iter();
-        gateways
-            .flat_map(|gateway| gateway.certificates.given())
+        let pairs = self.given_certificates().into_iter();
+        pairs
+            .flat_map(|given| [given.certificate.clone(), given.key.clone()])
             .collect()
+    }
+
+    /// The certificates that others have signed, each once: the gateways of a site have the same.
+    pub fn given_certificates(&self) -> Vec<&Given> {
+        let gateways = self.gateways.iter();
+        let given = gateways.flat_map(|gateway| gateway.certificates.given());
+        let by_name: BTreeMap<_, _> = given.map(|given| (&given.certificate, given)).collect();
+        by_name.into_values().collect()
     }
 }
 

@@ -46,16 +46,12 @@ impl Wildcards {
     }
 
     /// What the operator must give.
-    pub fn given(&self) -> Vec<Secret> {
-        match self {
-            Self::Given(given) => {
-                let pairs = given.values();
-                pairs
-                    .flat_map(|given| [given.certificate.clone(), given.key.clone()])
-                    .collect()
-            }
-            _ => Vec::new(),
-        }
+    pub fn given(&self) -> impl Iterator<Item = &Given> {
+        let given = match self {
+            Self::Given(given) => Some(given.values()),
+            _ => None,
+        };
+        given.into_iter().flatten()
     }
 
     /// The certificates in the gateway's variable, the default one first.

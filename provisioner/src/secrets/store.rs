@@ -14,8 +14,8 @@ use super::file::{self, Seen};
 use super::recipients::Recipients;
 use super::seal::{decrypt, encrypt};
 use super::{Identity, SecretsError};
-use crate::pki::{self, CertificateAuthority};
-use crate::plan::{Authority, Secret, SecretKind};
+use crate::pki::{self, CertificateAuthority, Unfit};
+use crate::plan::{Authority, Given, Secret, SecretKind};
 
 /// The operator's secrets, in memory.
 ///
@@ -104,6 +104,17 @@ impl Store {
             .secrets
             .insert(secret.to_string(), value.to_owned());
         self.changed |= before.as_deref() != Some(value);
+    }
+
+    /// What is wrong with a certificate that others have made, or its key, if both are there.
+    pub fn unfit(&self, given: &Given, now: Timestamp) -> Vec<Unfit> {
+        let [certificate, key] = [&given.certificate, &given.key].map(|secret| self.value(secret));
+        match (certificate, key) {
+            (Some(certificate), Some(key)) => {
+                pki::examine_given(certificate, key, &given.zone, now)
+            }
+            _ => Vec::new(),
+        }
     }
 
     /// An authority, if there is one.
