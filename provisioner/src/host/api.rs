@@ -40,6 +40,21 @@ pub struct Endpoint<'a> {
     token: Option<String>,
 }
 
+/// Who answers calls: an API, or what a test has written down of one.
+pub trait Ask {
+    /// Makes a call and reads its answer.
+    ///
+    /// # Errors
+    /// When there is no answer, or not the wanted one.
+    fn ask<T>(&self, call: &Call<T>) -> Result<T, ApiError>;
+}
+
+impl Ask for Endpoint<'_> {
+    fn ask<T>(&self, call: &Call<T>) -> Result<T, ApiError> {
+        Endpoint::ask(self, call)
+    }
+}
+
 /// Why a call got no usable answer.
 #[derive(Debug, thiserror::Error)]
 pub enum ApiError {

@@ -10,7 +10,7 @@ mod session;
 
 use std::path::PathBuf;
 
-pub use api::{ApiError, Endpoint, Identity};
+pub use api::{ApiError, Ask, Endpoint, Identity};
 pub use known_hosts::{KnownHosts, KnownHostsError};
 pub use session::{Command, Credentials, Output, Session};
 

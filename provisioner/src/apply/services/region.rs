@@ -4,7 +4,7 @@ use federation::nomad;
 use serde_json::Value;
 
 use super::{ServicesError, doing};
-use crate::host::Endpoint;
+use crate::host::{Ask, Endpoint};
 
 pub(super) fn nomad_policy(nomad: &Endpoint, name: &str, rules: &str) -> Result<(), ServicesError> {
     let what = format!("set Nomad's policy {name}");
@@ -60,7 +60,7 @@ pub(super) fn scheduler(nomad: &Endpoint, wanted: &nomad::Scheduler) -> Result<(
 }
 
 /// Registers a job of the namespace `default` if it differs.
-pub(super) fn register(nomad: &Endpoint, id: &str, hcl: &str) -> Result<(), ServicesError> {
+pub(super) fn register(nomad: &impl Ask, id: &str, hcl: &str) -> Result<(), ServicesError> {
     let job: Value = nomad
         .ask(&nomad::parse_job(hcl))
         .map_err(doing(format!("parse the job {id}")))?;
@@ -77,4 +77,80 @@ pub(super) fn register(nomad: &Endpoint, id: &str, hcl: &str) -> Result<(), Serv
             .map_err(doing(format!("register the job {id}")))?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use federation::http::{Answer, Call};
+
+    use super::*;
+    use crate::host::ApiError;
+
+    /// A Nomad that knows a job: what it answers to a plan and of the job's state, and what it is asked.
+    struct Nomad {
+        plan: (u16, &'static str),
+        job: (u16, &'static str),
+        asked: RefCell<Vec<String>>,
+    }
+
+    impl Ask for Nomad {
+        fn ask<T>(&self, call: &Call<T>) -> Result<T, ApiError> {
+            let asked = format!("{} {}", call.method.as_str(), call.path);
+            let (status, body) = match asked.as_str() {
+                "POST /v1/jobs/parse" | "PUT /v1/jobs?namespace=default" => (200, "{}"),
+                "PUT /v1/job/clean/plan?namespace=default" => self.plan,
+                "GET /v1/job/clean?namespace=default" => self.job,
+                other => panic!("{other} is not asked for"),
+            };
+            self.asked.borrow_mut().push(asked);
+            let body = body.to_owned();
+            Ok(call.read(&Answer { status, body })?)
+        }
+    }
+
+    const SAME: (u16, &str) = (200, r#"{ "Diff": { "Type": "None" } }"#);
+    const OTHER: (u16, &str) = (200, r#"{ "Diff": { "Type": "Edited" } }"#);
+    const RUNS: (u16, &str) = (200, r#"{ "Status": "running" }"#);
+    const DEAD: (u16, &str) = (200, r#"{ "Status": "dead" }"#);
+    const NONE: (u16, &str) = (404, "job not found");
+    const BROKEN: (u16, &str) = (500, "no leader");
+
+    fn registered(
+        plan: (u16, &'static str),
+        job: (u16, &'static str),
+    ) -> Result<bool, ServicesError> {
+        let asked = RefCell::default();
+        let nomad = Nomad { plan, job, asked };
+        register(&nomad, "clean", "job {}")?;
+        let asked = nomad.asked.into_inner();
+        Ok(asked.contains(&"PUT /v1/jobs?namespace=default".to_owned()))
+    }
+
+    #[test]
+    fn a_job_is_submitted_when_it_differs_or_does_not_run_and_otherwise_not() {
+        for (plan, job, expected) in [
+            (SAME, RUNS, false),
+            (OTHER, RUNS, true),
+            (SAME, DEAD, true),
+            (OTHER, NONE, true),
+        ] {
+            assert_eq!(registered(plan, job).unwrap(), expected, "{plan:?} {job:?}");
+        }
+    }
+
+    #[test]
+    fn an_error_of_the_plan_ends_it_and_is_told() {
+        for (plan, job, expected) in [
+            (BROKEN, RUNS, "cannot plan the job clean: "),
+            (SAME, BROKEN, "cannot read the job clean: "),
+        ] {
+            let told = registered(plan, job).unwrap_err().to_string();
+            assert!(
+                told.starts_with(expected) && told.ends_with("500: no leader"),
+                "{told}"
+            );
+        }
+    }
 }
