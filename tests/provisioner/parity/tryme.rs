@@ -114,10 +114,12 @@ fn pulled(free: u32, each: u32, refused: &str) -> (Output, Vec<String>) {
     fs::write(&left, format!("{free}\n")).unwrap();
     fs::write(&told, "").unwrap();
     let (left, told) = (left.display().to_string(), told.display().to_string());
-    // A file system of 1000 blocks.
+    // A file system of 2000 blocks, half of which are kept for root.
     program(
         "stat",
-        &format!("read -r left < {left}; echo \"$((left * 10)) 1000\"; echo \"stat $*\" >> {told}"),
+        &format!(
+            "read -r left < {left}; echo \"$((left * 10)) $((left * 10 + 1000)) 2000\"; echo \"stat $*\" >> {told}"
+        ),
     );
     program(
         "docker",
@@ -138,7 +140,7 @@ fn pulled(free: u32, each: u32, refused: &str) -> (Output, Vec<String>) {
     (output, told.lines().map(str::to_owned).collect())
 }
 
-const ASKED: &str = "stat --file-system --format %a %b /mnt/data/docker";
+const ASKED: &str = "stat --file-system --format %a %f %b /mnt/data/docker";
 
 fn pull(image: &str) -> String {
     format!("docker pull --quiet -- {image}")
