@@ -96,6 +96,12 @@ fn head(about: &str, run: &str, stage: &str) -> String {
 }
 
 impl Batch {
+    /// Whether a host may get this while another wave of its waits for health. Artifacts would keep
+    /// that waiting; and where a volume is about to be mounted, folders would be made below it.
+    pub fn may_be_sent_during(&self, present: &Self) -> bool {
+        self.artifacts.is_empty() && !present.restarts.contains(&Service::DataVolume)
+    }
+
     /// A batch which changes nothing but what a host says of itself.
     pub fn note(run: &str) -> Self {
         let stage = format!("{STAGE}/{run}-note");

@@ -35,19 +35,20 @@ fail() {
 }
 
 # Two runs at once would undo each other, and this script may outlive its operator.
-# A wave is staged while the one before it still waits for health: `go` waits for its end.
+# Here it is only asked whether another run has the lock; `go` takes it, and waits for the
+# wave before, of the same run, that may still wait for health.
 begin() {
     : >"$undo"
     exec 9>>"$home/lock"
     if flock -n 9; then
-        locked=yes
         printf 'run %s\n' "$run" >"$home/lock.holder"
         for old in "$home"/stage/*; do
             case $old in "$home/stage/$run-"*) ;; *) rm -rf "$old" ;; esac
         done
+        flock -u 9
         return
     fi
-    locked='' holder=
+    holder=
     read -r holder <"$home/lock.holder"
     [ "$holder" = "run $run" ] && return
     tell "failed another run holds $home/lock (${holder:-it does not say which}); wait for its end, or for ten minutes after its operator vanished"
@@ -79,7 +80,7 @@ go() {
     kill "$watchdog" 2>/dev/null
     [ "$word" = go ] || fail "the operator's side says no (${word:-connection lost})"
     head -c "$bytes" | tar --no-same-owner -xf - -C "$stage" || fail "cannot stage what was made for this wave"
-    [ "$locked" ] || flock -w 60 9 || fail "the wave before this one does not end"
+    flock -w 60 9 || fail "the wave before this one does not end"
 }
 
 accounts() { # name home ...
@@ -100,8 +101,10 @@ files() { # mode owner group path...
     mode=$1 owner=$2:$3
     shift 3
     for path do
+        # Of a run that ended where it could not clean up.
+        rm -f "$path".atoll-*
         printf '.%s\n' "$path" >>"$stage/beside"
-        printf 'rm -f "%s.atoll-new"\n' "$path" >>"$undo"
+        printf 'rm -f "%s.atoll-%s"\n' "$path" "$run" >>"$undo"
         set -- "$@" "$stage/files$path"
         shift
     done
@@ -109,12 +112,12 @@ files() { # mode owner group path...
 }
 
 beside() {
-    tar -C "$stage/files" --verbatim-files-from --transform 's/$/.atoll-new/' -cf - -T "$stage/beside" | tar -C / -xpmf - \
+    tar -C "$stage/files" --verbatim-files-from --transform "s/\$/.atoll-$run/" -cf - -T "$stage/beside" | tar -C / -xpmf - \
         || fail "cannot write new files beside their places"
     set --
     while read -r path; do
         printf '%s\n' "${path#.}" >>"$stage/written"
-        set -- "$@" "${path#.}.atoll-new"
+        set -- "$@" "${path#.}.atoll-$run"
     done <"$stage/beside"
     : >"$stage/beside"
     sync "$@" || fail "cannot make the new files safe on disk"
@@ -128,7 +131,7 @@ place() {
         else
             printf 'rm -f "%s"\n' "$path" >>"$undo"
         fi
-        mv -f "$path.atoll-new" "$path" || fail "cannot write $path"
+        mv -f "$path.atoll-$run" "$path" || fail "cannot write $path"
     done <"$stage/written"
 }
 

@@ -97,6 +97,46 @@ fn a_volume_is_mounted_before_anything_is_put_on_it() {
     );
 }
 
+/// What would be made below a mount point before there is anything mounted on it, nobody finds.
+#[test]
+fn no_wave_is_sent_ahead_of_a_volume() {
+    let plan = plan(&kinds());
+    for (node, expected) in [
+        ("example-one-wn-cpu-0", false),
+        ("example-one-gateway-0", true),
+    ] {
+        let mut wanted = wanted(&plan, node);
+        wanted.packages.clear();
+        let (base, next) = (told(&wanted, Wave::Base), told(&wanted, Wave::NomadClients));
+        assert_eq!(next.may_be_sent_during(&base), expected, "{node}");
+    }
+}
+
+/// A folder that is there may be in use: it gets owner and mode when it is the wave's turn.
+#[test]
+fn folders_in_use_are_not_touched_before_the_turn() {
+    let plan = plan(&kinds());
+    let wanted = wanted(&plan, "example-one-gateway-0");
+    let mut facts = Facts::default();
+    let there = PathFact {
+        mode: 0o777,
+        owner: "root".to_owned(),
+        group: "root".to_owned(),
+        identity: String::new(),
+        is_directory: true,
+        target: None,
+    };
+    facts.paths.insert("/opt/consul".to_owned(), there);
+    let batch = told_with(&wanted, &facts, Wave::Base);
+    let (before, after) = batch.script.rsplit_once("\ngo\n").unwrap();
+    assert!(!before.contains(" /opt/consul"), "{before}");
+    assert!(
+        after.contains("directories 0700 consul consul /opt/consul\n"),
+        "{after}"
+    );
+    assert!(before.contains(" /etc/consul.d"), "{before}");
+}
+
 #[test]
 fn modules_are_loaded_before_the_parameters_that_they_bring() {
     let plan = plan(&kinds());

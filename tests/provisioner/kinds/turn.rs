@@ -139,6 +139,16 @@ impl Script {
         }
     }
 
+    /// Until what is known beforehand lies beside its place.
+    fn has_staged(self, root: &Root) -> Self {
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while fs::read_dir(root.path("etc")).unwrap().count() == 0 {
+            assert!(Instant::now() < deadline, "it never stages");
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        self
+    }
+
     /// Until it has come to where it waits for another script.
     fn waits_for_the_lock(&self) {
         let parent = format!(" {} ", self.child.id());
@@ -204,6 +214,24 @@ fn a_wave_is_staged_while_the_one_before_it_still_holds_the_host() {
     second.tell(b"keep\n");
     second.until("@kept");
     assert_eq!(root.text("var/manifest.json").as_deref(), Some("second"));
+    let left = fs::read_dir(root.path("etc")).unwrap().count();
+    assert_eq!(left, 2, "only the two files");
+}
+
+#[test]
+fn a_wave_that_waits_for_its_turn_is_in_nobodys_way() {
+    let root = Root::new();
+    let waits = root.start(&root.batch("a", Wave::Services));
+    let waits = waits.has_staged(&root);
+    let mut other = root.start(&root.batch("b", Wave::Base));
+    other.go(&root.late("of b"));
+    other.until("@waiting");
+    let said = waits.abandon();
+    assert!(said.ends_with("@undone\n"), "{said}");
+    other.tell(b"keep\n");
+    other.until("@kept");
+    assert_eq!(root.text("etc/known").as_deref(), Some("of b"));
+    assert_eq!(root.text("etc/token").as_deref(), Some("of b"));
     let left = fs::read_dir(root.path("etc")).unwrap().count();
     assert_eq!(left, 2, "only the two files");
 }

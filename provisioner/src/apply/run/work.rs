@@ -70,7 +70,7 @@ impl Run<'_, '_> {
                 late.file(path, &token);
             }
             let work = Work {
-                next: self.next(member, wave),
+                next: self.next(member, &batch),
                 batch,
                 late,
                 manifest,
@@ -90,12 +90,13 @@ impl Run<'_, '_> {
         batch(self.name, wave, changes, wanted, &member.facts)
     }
 
-    /// The next wave that has something for a host, if it is small: sending it must not keep the
-    /// present one waiting.
-    fn next(&self, member: &Member, wave: Wave) -> Option<Batch> {
-        let later = Wave::ALL.into_iter().filter(|later| *later > wave);
+    /// The next wave that has something for a host, if it may be sent before its turn.
+    fn next(&self, member: &Member, present: &Batch) -> Option<Batch> {
+        let later = Wave::ALL.into_iter().filter(|later| *later > present.wave);
         let mut batches = later.filter_map(|later| self.batch(member, later));
-        batches.next().filter(|batch| batch.artifacts.is_empty())
+        batches
+            .next()
+            .filter(|batch| batch.may_be_sent_during(present))
     }
 
     /// Runs works side by side, each on its host.

@@ -92,7 +92,7 @@ impl<'a> Writer<'a> {
         if !accounts.is_empty() {
             self.call_with(&["accounts"], accounts);
         }
-        self.directories(changes);
+        self.directories(changes, |what| matches!(what, What::CreateDirectory(_)));
         for change in changes {
             self.program(&change.what);
             self.packages(&change.what);
@@ -101,8 +101,9 @@ impl<'a> Writer<'a> {
         self.beside(&files);
     }
 
-    fn directories(&mut self, changes: &[&Change]) {
-        let directories = changes.iter().filter_map(|change| match &change.what {
+    fn directories(&mut self, changes: &[&Change], of: fn(&What) -> bool) {
+        let changes = changes.iter().filter(|change| of(&change.what));
+        let directories = changes.filter_map(|change| match &change.what {
             What::CreateDirectory(path) | What::ChangeDirectory(path) => Some(path),
             _ => None,
         });
@@ -154,8 +155,9 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// What is made when the wave's turn has come.
+    /// What is made when the wave's turn has come, or touches folders that are in use.
     fn late(&mut self, changes: &[&Change], introduction: Option<&str>) {
+        self.directories(changes, |what| matches!(what, What::ChangeDirectory(_)));
         if let Some((folder, _)) = introduction.and_then(|path| path.rsplit_once('/')) {
             // Folders on a volume are made in this wave too, and may not be there yet.
             self.call(&["directories", "0700", "root", "root", folder]);
