@@ -181,6 +181,22 @@ drift() {
 	expect 0 "$ATOLL" plan "$SITE" "${ON[@]}"
 }
 
+# What was noted to be set through the APIs is no longer true when a run ends between two steps.
+half_set() {
+	local policy=consul/policies/dns-read.hcl.tera
+	mkdir -p "$SITE/templates/${policy%/*}"
+	{ echo '# Other rules.'; cat "$LAB/../../templates/$policy"; } >"$SITE/templates/$policy"
+	on h1 'sudo systemctl stop nomad; sudo systemd-run --quiet --unit=squatter python3 -m http.server 4646'
+	expect 1 "$ATOLL" apply "$SITE" "${ON[@]}" --yes
+	said 'failed.* example-one-server-0: nomad servers: '
+	rm -r "$SITE/templates"
+	on h1 'sudo systemctl stop squatter; sudo systemctl start nomad'
+	expect 1 "$ATOLL" plan "$SITE" "${ON[@]}"
+	said 'ACLs, namespaces and gateways differ from what was last set'
+	expect 0 "$ATOLL" apply "$SITE" "${ON[@]}" --yes
+	expect 0 "$ATOLL" plan "$SITE" "${ON[@]}"
+}
+
 # A unit that stops starting at boot, and systemd was not told: what it remembers is older than the disk.
 enabled_behind() {
 	on h3 'sudo rm /etc/systemd/system/multi-user.target.wants/nomad.service; sudo systemctl daemon-reload'
@@ -273,7 +289,9 @@ print(json.dumps({"Path": v["Path"], "Namespace": "default", "Items": v["Items"]
 	expect 1 "$ATOLL" verify "$SITE" "${ON[@]}"
 	said '^failed +certificate +example-one-gateway-0: one-deployments'
 	expect 0 "$ATOLL" apply "$SITE" "${ON[@]}" --yes --deep
-	wait_for 60 "'$ATOLL' verify '$SITE' ${ON[*]} >'$LOG' 2>&1" || { tail "$LOG"; wrong "the certificate was not put right"; }
+	wait_for 60 "openssl s_client -connect $NETWORK.12:443 -servername a.one-deployments.example.org </dev/null 2>/dev/null | grep -q 'CN = example-one-gateway-0'" ||
+		wrong "Traefik does not show its own certificate again"
+	expect 0 "$ATOLL" verify "$SITE" "${ON[@]}"
 }
 
 broken_agent() {

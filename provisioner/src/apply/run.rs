@@ -90,10 +90,8 @@ struct Run<'a, 'b> {
 
 impl Run<'_, '_> {
     fn all(&mut self, stop: &AtomicBool) {
-        let (scope, keeper) = (self.desired.scope, self.desired.plan.keeper());
-        let noted = keeper.and_then(|node| self.manifests.get(node));
-        let is_done = noted.is_some_and(|manifest| scope.is_done(manifest, self.desired.now));
-        let services_changed = scope.sets_shared() && (!is_done || self.desired.deep);
+        let scope = self.desired.scope;
+        let services_changed = scope.sets_shared() && (!self.is_noted() || self.desired.deep);
         for wave in Wave::ALL {
             if stop.load(Ordering::Relaxed) {
                 self.applied.stopped = true;
@@ -226,8 +224,12 @@ impl Run<'_, '_> {
             .ok_or(ServicesError::NoServer)
     }
 
-    /// What follows a wave through the APIs.
+    /// What follows a wave through the APIs. What was noted of them is taken away before the first
+    /// step: a run that ends in between must not leave a word that something else has been set.
     fn services(&mut self, wave: Wave) -> Result<(), ServicesError> {
+        if wave == Wave::ConsulServers && !self.is_noted() {
+            self.note(None, None)?;
+        }
         let tell = |doing: String| self.listener.tell(Event::Federation { doing });
         match wave {
             Wave::ConsulServers => {
@@ -252,16 +254,40 @@ impl Run<'_, '_> {
 
     /// Notes on the keeper that the services are as wanted, so that the next run need not ask.
     fn note_services(&mut self, due: Option<Timestamp>) -> Result<(), ServicesError> {
-        let (scope, keeper) = (self.desired.scope, self.desired.plan.keeper());
-        let Some(keeper) = keeper.filter(|node| self.members.contains_key(*node)) else {
-            return Ok(());
-        };
-        let mut manifest = self.manifests.get(keeper).cloned().unwrap_or_default();
-        if scope.is_done(&manifest, self.desired.now) {
+        if self.is_noted() {
             return Ok(());
         }
-        manifest.services = Some(scope.digest().to_owned());
-        manifest.services_due = due.map(|due| due.to_string());
+        let digest = self.desired.scope.digest().to_owned();
+        if self.note(Some(digest), due)? {
+            self.applied.changes += 1;
+        }
+        Ok(())
+    }
+
+    /// Whether the keeper has a note that what this run sets has been set.
+    fn is_noted(&self) -> bool {
+        let keeper = self.desired.plan.keeper();
+        let noted = keeper.and_then(|node| self.manifests.get(node));
+        noted.is_some_and(|manifest| self.desired.scope.is_done(manifest, self.desired.now))
+    }
+
+    /// Notes on the keeper what has been set, if it is here and has another note.
+    fn note(
+        &mut self,
+        digest: Option<String>,
+        due: Option<Timestamp>,
+    ) -> Result<bool, ServicesError> {
+        let keeper = self.desired.plan.keeper();
+        let Some(keeper) = keeper.filter(|node| self.members.contains_key(*node)) else {
+            return Ok(false);
+        };
+        let mut manifest = self.manifests.get(keeper).cloned().unwrap_or_default();
+        let due = due.map(|due| due.to_string());
+        if (&manifest.services, &manifest.services_due) == (&digest, &due) {
+            return Ok(false);
+        }
+        manifest.services = digest;
+        manifest.services_due = due;
         let member = self.members.get(keeper).ok_or(ServicesError::NoServer)?;
         let health = self.health(Wave::Services, member.plan);
         let place = self.place(member);
@@ -272,9 +298,8 @@ impl Run<'_, '_> {
             .map_err(|error| ServicesError::Note {
                 reason: error.to_string(),
             })?;
-        self.applied.changes += 1;
         self.manifests.insert(keeper.clone(), manifest);
-        Ok(())
+        Ok(true)
     }
 
     /// A run is over when the hosts themselves say that nothing is left to do.

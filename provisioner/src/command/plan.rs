@@ -101,9 +101,11 @@ impl Told {
         desired: &Desired,
         listener: &dyn Listener,
     ) {
-        let mut members = surveyed.values().filter_map(|member| member.as_ref().ok());
-        let is_done = |member: &Member| desired.scope.is_done(&member.facts.manifest, desired.now);
-        if desired.scope.sets_shared() && !members.any(is_done) {
+        let keeper = desired.plan.keeper().and_then(|node| surveyed.get(node));
+        let keeper = keeper.and_then(|member| member.as_ref().ok());
+        let is_done =
+            keeper.is_some_and(|member| desired.scope.is_done(&member.facts.manifest, desired.now));
+        if desired.scope.sets_shared() && !is_done {
             self.changes += 1;
             listener.tell(Event::Federation {
                 doing: "ACLs, namespaces and gateways differ from what was last set".to_owned(),
