@@ -93,6 +93,10 @@ fn lender<'a>(desired: &Desired<'a>, giver: Giver, reach: &Reach) -> Result<Lend
     hosts.sort_by_key(|host| (host.datacenter != plan.primary, &host.node));
     let mut whys = Vec::new();
     for host in hosts {
+        if !host.login.jump.is_empty() {
+            whys.push(format!("{}: it is behind a jump host", host.node));
+            continue;
+        }
         match Session::open(&host.login, reach.credentials, reach.known_hosts) {
             Ok(session) => {
                 return Ok(Lender {

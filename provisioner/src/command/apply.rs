@@ -60,10 +60,16 @@ pub(super) fn run(
     told.failed
         .extend(stopped.map(|why| ("run".to_owned(), why)));
     let good = told.failed.is_empty();
+    let next = if good {
+        let proves = prepared.proves_something();
+        proves.then(|| again("verify", target))
+    } else {
+        Some(again("apply", target))
+    };
     listener.tell(Event::RunDone {
         run,
         changes: applied.changes,
-        next: Some(again(if good { "verify" } else { "apply" }, target)),
+        next,
         failed: told.failed,
         milliseconds: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
     });

@@ -25,7 +25,11 @@ pub(super) fn run(target: &Target, keep: bool, listener: &dyn Listener) -> Resul
         run: run.clone(),
         hosts: prepared.scope.nodes().len(),
     });
-    let (sessions, mut failed) = connect(&prepared, listener);
+    let (sessions, unreached) = connect(&prepared, listener);
+    let mut failed: Vec<(String, String)> = unreached
+        .into_iter()
+        .map(|(node, why)| (node.to_string(), why))
+        .collect();
     let verifier = Verifier {
         plan: &prepared.plan,
         chosen: prepared.scope.nodes(),
@@ -56,9 +60,7 @@ pub(super) fn run(target: &Target, keep: bool, listener: &dyn Listener) -> Resul
 
 /// Servers are proved by what others reach through them; on them alone, all would be well unseen.
 fn has_something_to_prove(prepared: &Prepared) -> Result<(), Error> {
-    let (plan, scope) = (&prepared.plan, &prepared.scope);
-    let mut hosts = scope.nodes().iter().filter_map(|node| plan.hosts.get(node));
-    if scope.is_whole() || hosts.any(|host| host.agents.nomad_client) {
+    if prepared.proves_something() {
         return Ok(());
     }
     Err("there is nothing to prove on servers alone: \
@@ -66,8 +68,11 @@ fn has_something_to_prove(prepared: &Prepared) -> Result<(), Error> {
         .into())
 }
 
-/// Sessions by node, and who could not be reached and why.
-type Connected = (BTreeMap<NodeName, Session>, Vec<(String, String)>);
+/// Who could not be reached, and why.
+type Unreached = (NodeName, String);
+
+/// Sessions by node, and who could not be reached.
+type Connected = (BTreeMap<NodeName, Session>, Vec<Unreached>);
 
 /// Connects to the chosen hosts at once; and, where no Nomad server is among them, to the first
 /// other one that can be reached.
@@ -77,7 +82,8 @@ fn connect(prepared: &Prepared, listener: &dyn Listener) -> Connected {
         .hosts
         .values()
         .partition(|host| nodes.contains(&host.node));
-    let (mut sessions, mut failed) = open(prepared, chosen, listener);
+    let (mut sessions, mut failed) = open(prepared, chosen);
+    tell_failed(&failed, listener);
     let is_server = |host: &&HostPlan| host.agents.nomad_server;
     let mut hosts = plan.hosts.values().filter(is_server);
     if hosts.any(|host| sessions.contains_key(&host.node)) {
@@ -85,19 +91,30 @@ fn connect(prepared: &Prepared, listener: &dyn Listener) -> Connected {
     }
     // One that is not chosen and does not answer is no failure while another one does.
     let mut whys = Vec::new();
-    for server in others.into_iter().filter(is_server) {
-        let (session, why) = open(prepared, vec![server], listener);
+    let reached_itself = |host: &&HostPlan| host.login.jump.is_empty();
+    for server in others.into_iter().filter(is_server).filter(reached_itself) {
+        let (session, why) = open(prepared, vec![server]);
         sessions.extend(session);
         if sessions.contains_key(&server.node) {
             return (sessions, failed);
         }
         whys.extend(why);
     }
+    tell_failed(&whys, listener);
     failed.extend(whys);
     (sessions, failed)
 }
 
-fn open(prepared: &Prepared, hosts: Vec<&HostPlan>, listener: &dyn Listener) -> Connected {
+fn tell_failed(failed: &[Unreached], listener: &dyn Listener) {
+    for (node, why) in failed {
+        listener.tell(Event::HostDone {
+            node: node.clone(),
+            outcome: Outcome::Failed(why.clone()),
+        });
+    }
+}
+
+fn open(prepared: &Prepared, hosts: Vec<&HostPlan>) -> Connected {
     let reach = prepared.reach();
     let opened: Vec<_> = std::thread::scope(|scope| {
         let threads: Vec<_> = hosts
@@ -121,13 +138,7 @@ fn open(prepared: &Prepared, hosts: Vec<&HostPlan>, listener: &dyn Listener) -> 
             Ok(session) => {
                 sessions.insert(node, session);
             }
-            Err(error) => {
-                listener.tell(Event::HostDone {
-                    node: node.clone(),
-                    outcome: Outcome::Failed(error.to_string()),
-                });
-                failed.push((node.to_string(), error.to_string()));
-            }
+            Err(error) => failed.push((node, error.to_string())),
         }
     }
     (sessions, failed)
