@@ -1,6 +1,7 @@
 //! Whether a certificate that others have made will do for a gateway.
 
 use jiff::Timestamp;
+use rustls::SignatureAlgorithm;
 use rustls::crypto::ring::sign::any_supported_type;
 use rustls::pki_types::PrivateKeyDer;
 use rustls::pki_types::pem::PemObject as _;
@@ -103,7 +104,8 @@ pub fn examine_given(
         unfit.extend(unfit_leaf(own, key.as_deref(), zone));
     }
     unfit.extend(unfit_order(&chain));
-    let lives = (1..).zip(&chain);
+    // Browsers may know another way up from there: an old cross-signed authority at the end is common.
+    let lives = (1..).zip(chain.iter().take(2));
     unfit.extend(lives.filter_map(|(number, it)| unfit_life(number, &Life::of(it), now)));
     unfit
 }
@@ -125,6 +127,10 @@ fn public_key(pem: &str) -> Option<Vec<u8>> {
     };
     let key = PrivateKeyDer::from_pem_slice(pem.as_bytes()).ok()?;
     let public = any_supported_type(&key).ok()?;
+    // What no browser takes.
+    if public.algorithm() == SignatureAlgorithm::ED25519 {
+        return None;
+    }
     Some(public.public_key()?.as_ref().to_vec())
 }
 
