@@ -189,7 +189,12 @@ fn client(place: &Place<'_>, host: &Host, node_type: NodeType) -> Template {
         gpus: host.gpus.is_some(),
         domain: place.site.domain.clone(),
         reserved_memory_mib: (!is_gateway).then_some(clients.reserved_memory_mib),
-        reserved_ports: ssh_ports(place, host),
+        // On gateways no users' jobs run, and Traefik must get its ports.
+        reserved_ports: if is_gateway {
+            "22".to_owned()
+        } else {
+            ssh_ports(place, host)
+        },
         cni_path: cni::path(place),
         raw_exec: clients.raw_exec.contains(&node_type),
     })
