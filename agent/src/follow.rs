@@ -89,15 +89,21 @@ fn listen(
 ) -> Result<Infallible, NomadError> {
     let mut nomad: Option<Nomad> = None;
     loop {
-        let (node_id, ids) = shared.wait_for_doubt();
+        let question = shared.wait_for_doubt(clock);
         let asked = match nomad.take() {
             Some(nomad) => nomad,
             None => Nomad::new(settings, clock.shift_us())?,
         };
-        let told = asked.recall(&node_id, &ids, LISTEN)?;
+        let (told, all) = asked.recall(&question, LISTEN);
+        // Also what was told before something failed; who was not even asked for has had no turn.
+        if all.is_ok() || !told.is_empty() {
+            shared.change(|known| known.recall(&question, told, clock.now()));
+        }
+        all?;
         nomad = Some(asked);
-        *failures = 0;
-        shared.change(|known| known.recall(&ids, told, clock.now()));
+        if std::mem::take(failures) > 0 {
+            tracing::info!("Nomad's servers tell of allocations again");
+        }
         thread::sleep(BREATH);
     }
 }

@@ -82,6 +82,17 @@ pub struct Devices {
     pub ids: BTreeMap<String, bool>,
 }
 
+/// Whom to ask the servers for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Question {
+    /// The node that they are of.
+    pub node_id: String,
+    /// Their IDs.
+    pub ids: BTreeSet<String>,
+    /// Which of them the node's list has.
+    pub listed: BTreeSet<String>,
+}
+
 /// Why Nomad gave no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum NomadError {
@@ -173,38 +184,60 @@ impl Nomad {
         Ok((next, all.collect()))
     }
 
-    /// What the servers remember of some allocations of a node, or tell of them within `wait`.
+    /// What the servers remember of some allocations of a node, or tell of them within `wait`;
+    /// and what went wrong, if anything did: what was told until then is given all the same.
     ///
     /// Ends as soon as all of them are known to be over. Needs `read-job` in each namespace.
-    ///
-    /// # Errors
-    /// When Nomad does not answer.
     pub fn recall(
         &self,
-        node_id: &str,
+        question: &Question,
+        wait: Duration,
+    ) -> (Vec<Allocation>, Result<(), NomadError>) {
+        let (cores, mhz) = match self.processor(&question.node_id) {
+            Ok(known) => known,
+            Err(error) => return (Vec::new(), Err(error)),
+        };
+        let mut recall = Recall::of(&question.node_id, &question.listed);
+        let asked = self.remembered(&mut recall, &question.ids, wait);
+        // The one may work where the other does not: a job can be asked for in two ways.
+        let jobs = self.jobs(&mut recall);
+        let told = recall.allocations(cores, mhz, self.shift_us);
+        (told, asked.and(jobs))
+    }
+
+    fn remembered(
+        &self,
+        recall: &mut Recall,
         ids: &BTreeSet<String>,
         wait: Duration,
-    ) -> Result<Vec<Allocation>, NomadError> {
-        let (cores, mhz) = self.processor(node_id)?;
-        let mut recall = Recall::default();
-        let call = api::events(ids.iter().cloned().map(api::Topic::Allocation));
+    ) -> Result<(), NomadError> {
+        let topics = ids.iter().cloned().map(api::Topic::Allocation);
+        let Some(call) = api::events(topics) else {
+            return Ok(());
+        };
         self.wire.listen(&call, wait, |line| {
             recall.take(line);
             !recall.are_over(ids)
         })?;
-        let jobs = recall.missing_jobs();
-        if !jobs.is_empty() {
-            self.wire
-                .listen(&api::events(jobs), JOBS, |line| !recall.take_jobs(line))?;
-        }
+        Ok(())
+    }
+
+    fn jobs(&self, recall: &mut Recall) -> Result<(), NomadError> {
+        let mut all = match api::events(recall.missing_jobs()) {
+            Some(call) => self
+                .wire
+                .listen(&call, JOBS, |line| !recall.take_jobs(line)),
+            None => Ok(()),
+        };
         // Long ago that it was registered or changed, and so still there.
         for (job, namespace) in recall.without_job() {
-            let (job, _) = self.wire.ask(&api::whole_job(&job, &namespace), LIMIT)?;
-            if let Some(job) = job {
-                recall.take_job(job);
+            match self.wire.ask(&api::whole_job(&job, &namespace), LIMIT) {
+                Ok((Some(job), _)) => recall.take_job(job),
+                Ok((None, _)) => {}
+                Err(error) => all = all.and(Err(error)),
             }
         }
-        Ok(recall.allocations(cores, mhz, self.shift_us))
+        all.map_err(Into::into)
     }
 
     fn processor(&self, node_id: &str) -> Result<(u32, u64), NomadError> {
@@ -333,6 +366,13 @@ fn is_over(placed: &api::Placed) -> bool {
         placed.client_status.as_str(),
         "complete" | "failed" | "lost"
     )
+}
+
+/// The end of an allocation, if it is over and everything in it has ended.
+fn ended(placed: &api::Placed, shift_us: i64) -> Option<usage::End> {
+    let states = placed.task_states.iter().flatten();
+    let task_times = states.map(|(task, state)| (task.clone(), times(state, shift_us)));
+    end(placed, &task_times.collect(), shift_us)
 }
 
 /// A lost allocation may still have tasks that run: it ends when they have ended.

@@ -47,6 +47,18 @@ pub enum WireError {
         /// Why not.
         reason: String,
     },
+    /// A stream of lines was opened, and not even the first came.
+    #[error(
+        "{api} at {address} said nothing to {path}, though it begins with a line at once: see that the token may read jobs in every namespace and has not expired, and that the servers' event broker is enabled"
+    )]
+    Silent {
+        /// Which API.
+        api: Api,
+        /// Where.
+        address: Address,
+        /// What was asked for.
+        path: String,
+    },
     /// A file that the settings name cannot be used.
     #[error("cannot use the {what} in {}: {reason}", path.display())]
     File {
@@ -193,7 +205,8 @@ impl Wire {
     /// Goes on until `wants_more` is false, or `limit` is over.
     ///
     /// # Errors
-    /// When there is no answer, or a line is not the wanted one.
+    /// When there is no answer, or a line is not the wanted one; or when no line comes at all:
+    /// Nomad has said 200 by the time at which it refuses, and otherwise says `{}` at once.
     pub fn listen<T>(
         &self,
         call: &Call<T>,
@@ -214,12 +227,21 @@ impl Wire {
         }
         let mut lines = BufReader::new(body.reader());
         let mut body = String::new();
+        let mut silent = true;
         // It ends when the time is over, in the midst of a line or not.
         while lines.read_line(&mut body).is_ok() && body.ends_with('\n') {
+            silent = false;
             if !wants_more(call.read(&Answer { status, body })?) {
                 break;
             }
             body = String::new();
+        }
+        if silent {
+            return Err(WireError::Silent {
+                api: self.api,
+                address: self.address.clone(),
+                path: path_of(call),
+            });
         }
         Ok(())
     }
@@ -228,7 +250,7 @@ impl Wire {
         WireError::Unreachable {
             api: self.api,
             address: self.address.clone(),
-            path: call.path.split('?').next().unwrap_or_default().to_owned(),
+            path: path_of(call),
             reason,
         }
     }
@@ -264,6 +286,11 @@ impl Wire {
         let request = request.timeout_global(Some(limit)).build();
         self.agent.run(request).map_err(|error| error.to_string())
     }
+}
+
+/// What is asked for, without what is asked about it.
+fn path_of<T>(call: &Call<T>) -> String {
+    call.path.split('?').next().unwrap_or_default().to_owned()
 }
 
 /// Finds one address, whatever name the certificate has.

@@ -7,9 +7,9 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use agent::follow::Known;
-use agent::nomad::{Allocation, Node, Recall};
+use agent::nomad::{Allocation, Node, Question, Recall};
 use agent::wire;
-use federation::http::{Answer, Api};
+use federation::http::{Answer, Api, Call};
 use federation::nomad::{Events, PlacedJob, Topic, events};
 use federation::usage::Moment;
 
@@ -20,9 +20,15 @@ const ALLOCATION: &str = include_str!("fixtures/events-of-an-allocation.ndjson")
 /// Registered at 445, and removed at 450.
 const JOB: &str = include_str!("fixtures/events-of-a-job.ndjson");
 const ID: &str = "0a1b2c3d-0000-4000-8000-00000000abcd";
+/// Where it was placed.
+const NODE: &str = "11111111-0000-4000-8000-000000000001";
+
+fn any() -> Call<Events> {
+    events([Topic::Allocation(ID.to_owned())]).unwrap()
+}
 
 fn lines(text: &str) -> Vec<Events> {
-    let call = events([]);
+    let call = any();
     let read = |line: &str| {
         let body = line.to_owned();
         call.read(&Answer { status: 200, body }).unwrap()
@@ -35,7 +41,7 @@ fn ids(of: &[&str]) -> BTreeSet<String> {
 }
 
 fn over() -> Recall {
-    let mut recall = Recall::default();
+    let mut recall = Recall::of(NODE, &ids(&[]));
     for line in lines(ALLOCATION) {
         assert!(!recall.are_over(&ids(&[ID])), "the last line says so");
         recall.take(line);
@@ -113,7 +119,7 @@ fn what_was_asked_for_later_is_not_its_job() {
 /// Facts are frozen when an allocation begins: nobody may begin one whose job is still asked for.
 #[test]
 fn one_that_is_not_over_waits_for_its_job() {
-    let mut recall = Recall::default();
+    let mut recall = Recall::of(NODE, &ids(&[]));
     lines(ALLOCATION)
         .into_iter()
         .take(3)
@@ -126,7 +132,7 @@ fn one_that_is_not_over_waits_for_its_job() {
 
 fn node() -> Node {
     Node {
-        id: "node".to_owned(),
+        id: NODE.to_owned(),
         name: "n".to_owned(),
         datacenter: "d".to_owned(),
         kind: None,
@@ -159,30 +165,49 @@ fn complete() -> Allocation {
     over().allocations(4, 8_000, 0).pop().unwrap()
 }
 
+/// A question about some of the node, of whom the list has none.
+fn about(of: &[&str]) -> Question {
+    Question {
+        node_id: NODE.to_owned(),
+        ids: ids(of),
+        listed: ids(&[]),
+    }
+}
+
 #[test]
 fn one_that_vanished_from_the_list_before_it_was_over_is_asked_for() {
     let mut known = Known::default();
     known.doubt(ids(&[ID]));
     assert_eq!(
-        known.question(),
+        known.question(at(0)),
         None,
         "which node this is, is not known yet"
     );
     known.doubt(ids(&[]));
     known.list(&node(), vec![pending()], at(1));
-    assert_eq!(known.question(), None);
+    assert_eq!(
+        (known.question(at(1)), known.next_question_us()),
+        (None, None)
+    );
     known.list(&node(), Vec::new(), at(2));
-    let question = known.question().unwrap();
-    assert_eq!(question, ("node".to_owned(), ids(&[ID])));
-    known.recall(&question.1, vec![complete()], at(3));
-    assert_eq!(known.question(), None);
+    let question = known.question(at(2)).unwrap();
+    assert_eq!(question, about(&[ID]));
+    known.recall(&question, vec![complete()], at(3));
+    assert_eq!(
+        (known.question(at(9)), known.next_question_us()),
+        (None, None)
+    );
     // The list, which does not have it, takes nothing away, and the meter's doubt is answered.
     known.list(&node(), Vec::new(), at(4));
     known.doubt(ids(&[ID]));
-    assert_eq!(known.question(), None);
+    assert_eq!(known.question(at(9)), None);
     let followed = known.followed();
-    assert_eq!(followed.allocations.as_slice(), [complete()]);
+    let [one] = followed.allocations.as_slice() else {
+        panic!("{followed:?}")
+    };
+    assert_eq!(one.ended, complete().ended);
     assert_eq!((followed.cores, followed.heard), (4, Some(at(4))));
+    assert_eq!(followed.heard_since, Some(at(1)));
     known.list(&node(), Vec::new(), at(3 + 601));
     assert!(
         known.followed().allocations.is_empty(),
@@ -190,21 +215,155 @@ fn one_that_vanished_from_the_list_before_it_was_over_is_asked_for() {
     );
 }
 
+/// What the list said of it the servers' memory may not know any more.
+#[test]
+fn one_that_was_listed_keeps_the_facts_of_the_list() {
+    for vanishes in [true, false] {
+        let mut known = Known::default();
+        known.list(&node(), vec![pending()], at(1));
+        known.doubt(ids(&[ID]));
+        let mut question = known.question(at(1)).unwrap();
+        assert_eq!(question.listed, ids(&[ID]));
+        if vanishes {
+            known.list(&node(), Vec::new(), at(2));
+            question = known.question(at(2)).unwrap();
+            assert_eq!(question.listed, ids(&[]));
+        }
+        known.recall(&question, vec![complete()], at(3));
+        known.list(&node(), Vec::new(), at(4));
+        let followed = known.followed();
+        let one = followed.allocations.first().unwrap();
+        assert_eq!(one.ended, complete().ended);
+        assert_eq!(one.facts.job, "train", "as the list said");
+        assert_eq!(one.facts.tasks[0].driver, "exec");
+        assert_eq!(one.facts.started_us, complete().facts.started_us);
+    }
+}
+
+#[test]
+fn a_node_with_another_id_knows_nothing_of_the_old_ones_allocations() {
+    let mut known = Known::default();
+    let lives = Allocation {
+        started: true,
+        ..pending()
+    };
+    known.list(&node(), vec![lives], at(1));
+    known.list(&node(), Vec::new(), at(2));
+    known.recall(&about(&["b"]), vec![complete()], at(3));
+    let asked = known.question(at(3));
+    assert_eq!(known.followed().allocations.len(), 1);
+    let other = Node {
+        id: "22222222-0000-4000-8000-000000000002".to_owned(),
+        ..node()
+    };
+    known.list(&other, Vec::new(), at(4));
+    assert!(known.followed().allocations.is_empty());
+    assert_eq!(known.question(at(100)), None);
+    // Nor does an answer that comes late.
+    known.recall(&asked.unwrap_or(about(&[ID])), vec![complete()], at(5));
+    assert!(known.followed().allocations.is_empty());
+}
+
+#[test]
+fn what_another_node_runs_is_not_recalled() {
+    let mut recall = Recall::of("22222222-0000-4000-8000-000000000002", &ids(&[]));
+    for line in lines(ALLOCATION) {
+        recall.take(line);
+    }
+    assert!(!recall.are_over(&ids(&[ID])));
+    assert!(recall.allocations(4, 8_000, 0).is_empty());
+}
+
+#[test]
+fn the_job_of_one_that_is_listed_is_not_asked_for() {
+    let mut recall = Recall::of(NODE, &ids(&[ID]));
+    for line in lines(ALLOCATION).into_iter().take(3) {
+        recall.take(line);
+    }
+    assert!(recall.missing_jobs().is_empty() && recall.without_job().is_empty());
+    assert_eq!(recall.allocations(4, 8_000, 0).len(), 1, "nor waited for");
+}
+
+/// Behind the second colon of a topic there is nothing that Nomad understands.
+#[test]
+fn a_job_with_a_colon_in_its_id_is_asked_for_by_its_name_only() {
+    let mut recall = Recall::of(NODE, &ids(&[]));
+    for mut line in lines(ALLOCATION) {
+        for event in &mut line.events {
+            let placed = event.payload.allocation.as_mut().unwrap();
+            placed.job_id = "pro:be".to_owned();
+        }
+        recall.take(line);
+    }
+    assert!(recall.missing_jobs().is_empty());
+    let by_name = [("pro:be".to_owned(), "example".to_owned())].into();
+    assert_eq!(recall.without_job(), by_name);
+}
+
+/// As the servers call it while its node is away: nobody is to ask on and on whether it is over.
+#[test]
+fn one_that_is_lost_is_over_when_its_tasks_have_ended() {
+    let mut recall = Recall::of(NODE, &ids(&[]));
+    for finished in [false, true] {
+        for mut line in lines(ALLOCATION) {
+            for event in &mut line.events {
+                let placed = event.payload.allocation.as_mut().unwrap();
+                placed.client_status = "lost".to_owned();
+                let states = placed.task_states.iter_mut().flatten();
+                for (_, state) in states.filter(|_| !finished) {
+                    state.finished_at = None;
+                }
+            }
+            recall.take(line);
+        }
+        assert_eq!(recall.are_over(&ids(&[ID])), finished);
+        let told = recall.allocations(4, 8_000, 0);
+        assert_eq!(told[0].ended.is_some(), finished, "the same rule");
+    }
+}
+
 #[test]
 fn who_is_asked_for_in_vain_is_given_up_by_the_list_but_not_by_the_meter() {
     let mut known = Known::default();
     known.list(&node(), vec![pending()], at(1));
     known.list(&node(), Vec::new(), at(2));
-    for _ in 0..3 {
-        let (_, asked) = known.question().unwrap();
-        known.recall(&asked, Vec::new(), at(3));
+    for second in [3, 13, 23] {
+        let asked = known.question(at(second)).unwrap();
+        known.recall(&asked, Vec::new(), at(second));
     }
-    assert_eq!(known.question(), None);
+    assert_eq!(known.question(at(100)), None);
     known.doubt(ids(&[ID]));
-    for _ in 0..5 {
-        let (_, asked) = known.question().unwrap();
-        known.recall(&asked, Vec::new(), at(4));
+    for second in [100, 200, 300, 400, 500] {
+        let asked = known.question(at(second)).unwrap();
+        known.recall(&asked, Vec::new(), at(second));
     }
+}
+
+/// Some servers hold a stream for half a minute after its listener has gone.
+#[test]
+fn who_is_asked_for_in_vain_is_asked_for_less_and_less_often() {
+    let mut known = Known::default();
+    known.list(&node(), Vec::new(), at(1));
+    known.doubt(ids(&[ID]));
+    let mut now = at(10);
+    let mut pauses = Vec::new();
+    for _ in 0..6 {
+        let asked = known.question(now).unwrap();
+        known.recall(&asked, Vec::new(), now);
+        // The meter's doubt is told each second.
+        known.doubt(ids(&[ID]));
+        let next_us = known.next_question_us().unwrap();
+        pauses.push((next_us - now.boot_us) / 100_000);
+        now.boot_us = next_us - 1;
+        assert_eq!(known.question(now), None);
+        now.boot_us = next_us;
+    }
+    assert_eq!(pauses, [2, 10, 50, 150, 150, 150]);
+    // Somebody else is asked for at once, and who is in doubt anew is as well.
+    known.doubt(ids(&["b"]));
+    assert_eq!(known.question(at(10)), Some(about(&["b"])));
+    known.doubt(ids(&[ID]));
+    assert_eq!(known.question(at(10)), Some(about(&[ID])));
 }
 
 #[test]
@@ -215,10 +374,10 @@ fn of_many_all_are_asked_for_in_turn() {
     known.doubt(all.clone());
     let mut heard = BTreeSet::new();
     for _ in 0..3 {
-        let (_, asked) = known.question().unwrap();
-        assert!(asked.len() <= 50, "an address has a length");
+        let asked = known.question(at(2)).unwrap();
+        assert!(asked.ids.len() <= 50, "an address has a length");
         known.recall(&asked, Vec::new(), at(2));
-        heard.extend(asked);
+        heard.extend(asked.ids);
     }
     assert_eq!(heard, all);
 }
@@ -227,7 +386,7 @@ fn of_many_all_are_asked_for_in_turn() {
 fn the_newer_word_counts_and_the_list_knows_the_job() {
     let mut known = Known::default();
     known.list(&node(), vec![pending()], at(1));
-    known.recall(&ids(&[ID]), vec![complete()], at(2));
+    known.recall(&about(&[ID]), vec![complete()], at(2));
     let followed = known.followed();
     let one = followed.allocations.first().unwrap();
     assert!(one.ended.is_some());
@@ -241,7 +400,20 @@ fn the_newer_word_counts_and_the_list_knows_the_job() {
     assert_eq!(known.followed().allocations.as_slice(), [newest]);
 }
 
-/// Tells the lines and half a one more, three times: goes on after it twice, and ends once. Then it refuses.
+#[test]
+fn nomad_is_heard_since_it_answered_again() {
+    let mut known = Known::default();
+    known.list(&node(), Vec::new(), at(1));
+    known.list(&node(), Vec::new(), at(2));
+    assert_eq!(known.followed().heard_since, Some(at(1)));
+    known.fail("away".to_owned());
+    assert_eq!(known.followed().heard_since, None);
+    known.list(&node(), Vec::new(), at(9));
+    assert_eq!(known.followed().heard_since, Some(at(9)));
+}
+
+/// Tells the lines and half a one more, three times: goes on after it twice, and ends once. Then it refuses:
+/// openly, and as a Nomad does that has said yes before it looked.
 fn serve() -> (u16, JoinHandle<Vec<TcpStream>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -252,6 +424,7 @@ fn serve() -> (u16, JoinHandle<Vec<TcpStream>>) {
             ("200 OK", true),
             ("200 OK", false),
             ("403 Forbidden", false),
+            ("200 OK\r\nx-silent: yes", false),
         ] {
             let (mut stream, _) = listener.accept().unwrap();
             let mut reader = BufReader::new(stream.try_clone().unwrap());
@@ -261,12 +434,12 @@ fn serve() -> (u16, JoinHandle<Vec<TcpStream>>) {
             }
             let head = format!("HTTP/1.1 {status}\r\nconnection: close\r\n\r\n");
             stream.write_all(head.as_bytes()).unwrap();
-            if status.starts_with("200") {
+            if status.starts_with("200") && !status.contains("silent") {
                 stream.write_all(ALLOCATION.as_bytes()).unwrap();
                 // Half a line, as when the time ends in its midst.
                 stream.write_all(b"{\"Index\":450,\"Eve").unwrap();
                 open.extend(stays.then_some(stream));
-            } else {
+            } else if status.starts_with("403") {
                 stream.write_all(b"Permission denied").unwrap();
             }
         }
@@ -284,7 +457,7 @@ fn a_stream_is_listened_to_until_enough_is_said_or_the_time_is_over() {
     std::fs::write(&token, "a-token\n").unwrap();
     let settings = super::consul::settings(port, &token);
     let wire = wire::plain(Api::Nomad, &settings.consul.address, &token).unwrap();
-    let call = events([Topic::Allocation(ID.to_owned())]);
+    let call = any();
     let mut heard = Vec::new();
     let long = Duration::from_mins(1);
     let began = Instant::now();
@@ -311,6 +484,11 @@ fn a_stream_is_listened_to_until_enough_is_said_or_the_time_is_over() {
     assert_eq!(heard, [0, 446, 448, 449]);
     let refused = wire.listen(&call, long, |_| true).unwrap_err();
     assert_eq!(refused.to_string(), "Nomad answered 403: Permission denied");
+    let silent = wire.listen(&call, long, |_| true).unwrap_err().to_string();
+    let address = &settings.consul.address;
+    let said = format!("Nomad at {address} said nothing to /v1/event/stream,");
+    assert!(silent.starts_with(&said), "{silent}");
+    assert!(silent.contains("has not expired"), "{silent}");
     assert!(began.elapsed() < long / 2, "{:?}", began.elapsed());
     server.join().unwrap();
 }

@@ -2,10 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use federation::usage::{self, Moment};
 
-use crate::nomad::{Allocation, Node};
+use crate::clock::Clock;
+use crate::nomad::{Allocation, Node, Question};
 
 /// How long one that is over is told of after it was recalled, in µs: until long after everybody has taken it.
 const OVER_US: i64 = 600_000_000;
@@ -15,6 +17,9 @@ const NOT_OVER_US: i64 = 60_000_000;
 const TRIES: u32 = 3;
 /// How many are asked for at once: their IDs stand in one line.
 const AT_ONCE: usize = 50;
+/// How long after it was asked for one is asked for again, in µs: each time longer, as some servers
+/// hold a stream for half a minute after its listener has gone.
+const PAUSES_US: [i64; 4] = [200_000, 1_000_000, 5_000_000, 15_000_000];
 
 /// What Nomad has told.
 #[derive(Debug, Clone, Default)]
@@ -27,6 +32,8 @@ pub struct Followed {
     pub mhz: u64,
     /// When its list was last heard; before that it said nothing.
     pub heard: Option<Moment>,
+    /// Since when it has been heard without a failure between.
+    pub heard_since: Option<Moment>,
     /// The allocations of this node.
     pub allocations: Arc<Vec<Allocation>>,
     /// Why it does not answer, if it does not.
@@ -42,10 +49,26 @@ pub struct Known {
     recalled: BTreeMap<String, (Allocation, Moment)>,
     /// Which allocations the meter is in doubt about.
     doubts: BTreeSet<String>,
-    /// Which vanished from the list before they were over, and how often they were asked for.
-    vanished: BTreeMap<String, u32>,
+    /// Which vanished from the list before they were over.
+    vanished: BTreeMap<String, Vanished>,
+    /// Who of them was asked for already.
+    asked: BTreeMap<String, Asked>,
     /// Who was asked for last: the others come first then.
     last: String,
+}
+
+/// One that vanished: what the list last said of it, and how often it was asked for.
+#[derive(Debug)]
+struct Vanished {
+    listed: Allocation,
+    tries: u32,
+}
+
+/// How often one was asked for, and from when on it may be asked for again.
+#[derive(Debug, Default)]
+struct Asked {
+    times: usize,
+    next_boot_us: i64,
 }
 
 impl Known {
@@ -54,65 +77,125 @@ impl Known {
         self.followed.clone()
     }
 
-    /// Takes a list.
+    /// Takes a list. That of another node says nothing of what was: its allocations are not this one's.
     pub fn list(&mut self, node: &Node, listed: Vec<Allocation>, now: Moment) {
+        if self
+            .followed
+            .node_id
+            .as_ref()
+            .is_some_and(|id| *id != node.id)
+        {
+            *self = Self::default();
+        }
         let there: BTreeSet<&str> = listed.iter().map(|a| a.facts.id.as_str()).collect();
         let before = self.listed.iter().filter(|a| a.ended.is_none());
         let gone = before.filter(|a| !there.contains(a.facts.id.as_str()));
-        let gone = gone.map(|a| a.facts.id.clone());
-        let gone: Vec<String> = gone.filter(|id| !self.is_over(id)).collect();
-        for id in gone {
-            self.vanished.entry(id).or_insert(0);
+        let gone = gone.filter(|a| !self.is_over(&a.facts.id)).cloned();
+        for listed in gone.collect::<Vec<_>>() {
+            let id = listed.facts.id.clone();
+            self.vanished
+                .entry(id)
+                .or_insert(Vanished { listed, tries: 0 });
         }
         self.listed = listed;
         self.followed.node_id = Some(node.id.clone());
         self.followed.cores = node.cores;
         self.followed.mhz = node.mhz;
         self.followed.heard = Some(now);
+        self.followed.heard_since.get_or_insert(now);
         self.followed.problem = None;
         self.merge(now);
     }
 
-    /// Takes what the servers remember of those that were asked for.
-    pub fn recall(&mut self, asked: &BTreeSet<String>, told: Vec<Allocation>, now: Moment) {
+    /// Takes what the servers remember of those that were asked for, while this is still their node.
+    pub fn recall(&mut self, question: &Question, told: Vec<Allocation>, now: Moment) {
+        if self.followed.node_id.as_ref() != Some(&question.node_id) {
+            return;
+        }
         for allocation in told {
             let id = allocation.facts.id.clone();
-            self.recalled.insert(id, (allocation, now));
+            let told = match self.was_listed(&id) {
+                Some(listed) => with_facts_of(listed, allocation),
+                None => allocation,
+            };
+            self.recalled.insert(id, (told, now));
         }
-        self.last = asked.last().cloned().unwrap_or_default();
-        for id in asked {
+        self.last = question.ids.last().cloned().unwrap_or_default();
+        for id in &question.ids {
             if self.is_over(id) {
                 self.doubts.remove(id);
             }
-            if let Some(tries) = self.vanished.get_mut(id) {
-                *tries += 1;
+            if let Some(vanished) = self.vanished.get_mut(id) {
+                vanished.tries += 1;
             }
+            let asked = self.asked.entry(id.clone()).or_default();
+            let pause_us = PAUSES_US.get(asked.times).or(PAUSES_US.last());
+            asked.next_boot_us = now.boot_us + pause_us.copied().unwrap_or(0);
+            asked.times += 1;
         }
-        self.vanished.retain(|id, tries| {
+        self.vanished.retain(|id, vanished| {
             let told = self.recalled.get(id);
-            *tries < TRIES && told.is_none_or(|(told, _)| told.ended.is_none())
+            vanished.tries < TRIES && told.is_none_or(|(told, _)| told.ended.is_none())
         });
+        self.forget_asked();
         self.merge(now);
+    }
+
+    /// What the list says of an allocation, or said last.
+    fn was_listed(&self, id: &str) -> Option<&Allocation> {
+        let listed = self.listed.iter().find(|listed| listed.facts.id == id);
+        listed.or_else(|| self.vanished.get(id).map(|vanished| &vanished.listed))
+    }
+
+    /// Who is asked for no more begins anew when it is in doubt again.
+    fn forget_asked(&mut self) {
+        let (vanished, doubts) = (&self.vanished, &self.doubts);
+        self.asked
+            .retain(|id, _| vanished.contains_key(id) || doubts.contains(id));
     }
 
     /// Nomad does not answer.
     pub fn fail(&mut self, problem: String) {
         self.followed.problem = Some(problem);
+        self.followed.heard_since = None;
     }
 
     /// Takes which allocations the meter is in doubt about now.
     pub fn doubt(&mut self, ids: BTreeSet<String>) {
         self.doubts = ids.into_iter().filter(|id| !self.is_over(id)).collect();
+        self.forget_asked();
     }
 
     /// Whom to ask the servers for now, if Nomad has said which node this is.
-    pub fn question(&self) -> Option<(String, BTreeSet<String>)> {
+    pub fn question(&self, now: Moment) -> Option<Question> {
         let node_id = self.followed.node_id.clone()?;
-        let all: BTreeSet<&String> = self.vanished.keys().chain(&self.doubts).collect();
+        let due = |id: &&String| self.due_us(id) <= now.boot_us;
+        let all: BTreeSet<&String> = self.in_doubt().filter(due).collect();
         let (before, after): (Vec<_>, Vec<_>) = all.into_iter().partition(|id| **id <= self.last);
         let turn = after.into_iter().chain(before).take(AT_ONCE);
         let ids: BTreeSet<String> = turn.cloned().collect();
-        (!ids.is_empty()).then_some((node_id, ids))
+        let listed = self.listed.iter().map(|listed| &listed.facts.id);
+        let listed = listed.filter(|id| ids.contains(*id)).cloned().collect();
+        (!ids.is_empty()).then_some(Question {
+            node_id,
+            ids,
+            listed,
+        })
+    }
+
+    /// When somebody is to be asked for, on the boot clock; none while nobody is in doubt.
+    pub fn next_question_us(&self) -> Option<i64> {
+        self.followed.node_id.as_ref()?;
+        self.in_doubt().map(|id| self.due_us(id)).min()
+    }
+
+    fn in_doubt(&self) -> impl Iterator<Item = &String> {
+        self.vanished.keys().chain(&self.doubts)
+    }
+
+    fn due_us(&self, id: &str) -> i64 {
+        let asked = self.asked.get(id);
+        asked.map_or(i64::MIN, |asked| asked.next_boot_us)
     }
 
     fn is_over(&self, id: &str) -> bool {
@@ -136,20 +219,21 @@ impl Known {
         for listed in &self.listed {
             let told = rest.remove(&listed.facts.id).map(|(told, _)| told);
             let newer = told.filter(|told| told.modify_index > listed.modify_index);
-            all.push(newer.map_or_else(
-                || listed.clone(),
-                // The list knows the job for certain.
-                |newer| Allocation {
-                    facts: usage::Allocation {
-                        started_us: newer.facts.started_us,
-                        ..listed.facts.clone()
-                    },
-                    ..newer
-                },
-            ));
+            all.push(newer.map_or_else(|| listed.clone(), |newer| with_facts_of(listed, newer)));
         }
         all.extend(rest.into_values().map(|(told, _)| told));
         self.followed.allocations = Arc::new(all);
+    }
+}
+
+/// What was told later of one that was listed: the list knows the job for certain.
+fn with_facts_of(listed: &Allocation, told: Allocation) -> Allocation {
+    Allocation {
+        facts: usage::Allocation {
+            started_us: told.facts.started_us,
+            ..listed.facts.clone()
+        },
+        ..told
     }
 }
 
@@ -182,22 +266,30 @@ impl Shared {
     pub(super) fn change(&self, change: impl FnOnce(&mut Known)) {
         let mut known = self.known();
         change(&mut known);
-        let asks = known.question().is_some();
+        let asks = known.next_question_us().is_some();
         drop(known);
         if asks {
             self.changed.notify_all();
         }
     }
 
-    /// Waits until somebody is in doubt: gives the node, and whom to ask for.
-    pub(super) fn wait_for_doubt(&self) -> (String, BTreeSet<String>) {
+    /// Waits until somebody is to be asked for.
+    pub(super) fn wait_for_doubt(&self, clock: &dyn Clock) -> Question {
         let mut known = self.known();
         loop {
-            if let Some(question) = known.question() {
+            let now = clock.now();
+            if let Some(question) = known.question(now) {
                 return question;
             }
-            let waited = self.changed.wait(known);
-            known = waited.unwrap_or_else(PoisonError::into_inner);
+            known = if let Some(next_us) = known.next_question_us() {
+                let left_us = next_us.saturating_sub(now.boot_us).max(1);
+                let left = Duration::from_micros(left_us.unsigned_abs());
+                let waited = self.changed.wait_timeout(known, left);
+                waited.unwrap_or_else(PoisonError::into_inner).0
+            } else {
+                let waited = self.changed.wait(known);
+                waited.unwrap_or_else(PoisonError::into_inner)
+            };
         }
     }
 }

@@ -4,11 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use federation::nomad::{Events, Placed, PlacedJob, Topic};
 
-use super::{Allocation, allocation_of, is_over};
+use super::{Allocation, allocation_of, ended, is_over};
 
 /// What was told of some allocations, and of the jobs that they are of.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Recall {
+    /// The node whose allocations they must be.
+    node_id: String,
+    /// Which of them the list has: it knows their jobs.
+    listed: BTreeSet<String>,
     placed: BTreeMap<String, Placed>,
     jobs: Vec<PlacedJob>,
     /// Everything up to this Raft index has been told of the jobs.
@@ -16,9 +20,22 @@ pub struct Recall {
 }
 
 impl Recall {
-    /// Takes a line of which allocations were asked for.
+    /// Nothing yet, of a node's allocations, of which its list has some.
+    pub fn of(node_id: &str, listed: &BTreeSet<String>) -> Self {
+        Self {
+            node_id: node_id.to_owned(),
+            listed: listed.clone(),
+            placed: BTreeMap::new(),
+            jobs: Vec::new(),
+            jobs_index: 0,
+        }
+    }
+
+    /// Takes a line of which allocations were asked for. Another node's are not ours, though their groups may be here.
     pub fn take(&mut self, line: Events) {
-        for placed in line.events.into_iter().filter_map(|e| e.payload.allocation) {
+        let placed = line.events.into_iter().filter_map(|e| e.payload.allocation);
+        let ours = placed.filter(|p| p.node_id.is_empty() || p.node_id == self.node_id);
+        for placed in ours {
             let known = self.placed.get(&placed.id);
             if known.is_none_or(|known| known.modify_index <= placed.modify_index) {
                 self.placed.insert(placed.id.clone(), placed);
@@ -26,21 +43,26 @@ impl Recall {
         }
     }
 
-    /// Whether all of these are known to be over.
+    /// Whether all of these are known to be over, with all that ran in them.
     pub fn are_over(&self, ids: &BTreeSet<String>) -> bool {
-        let over = |id: &String| self.placed.get(id).is_some_and(is_over);
+        let over = |id: &String| self.placed.get(id).is_some_and(|p| ended(p, 0).is_some());
         ids.iter().all(over)
     }
 
-    /// The jobs that are needed and not known.
+    /// The jobs that are needed and not known, and that the stream can be asked for.
     pub fn missing_jobs(&self) -> BTreeSet<Topic> {
         let jobless = self.jobless();
-        jobless.map(|p| Topic::Job(p.job_id.clone())).collect()
+        let jobs = jobless.map(|p| Topic::Job(p.job_id.clone()));
+        jobs.filter(Topic::can_be_asked_for).collect()
     }
 
     fn jobless(&self) -> impl Iterator<Item = &Placed> {
         let all = self.placed.values();
-        all.filter(|placed| placed.job.is_none() && self.job_of(placed).is_none())
+        all.filter(|placed| {
+            placed.job.is_none()
+                && !self.listed.contains(&placed.id)
+                && self.job_of(placed).is_none()
+        })
     }
 
     /// The job as it was when an allocation was placed: what was asked for later is not its job.
@@ -78,12 +100,14 @@ impl Recall {
 
     /// The allocations, on a node of so many cores and MHz, their times moved by `shift_us`.
     ///
-    /// One without its job waits until it is over: facts are frozen when it begins.
+    /// One without its job waits until it is over: facts are frozen when it begins. One that is
+    /// listed need not wait, as its facts are there already.
     pub fn allocations(&self, cores: u32, mhz: u64, shift_us: i64) -> Vec<Allocation> {
         let whole = self.placed.values().filter_map(|placed| {
             let mut placed = placed.clone();
             placed.job = placed.job.take().or_else(|| self.job_of(&placed).cloned());
-            (placed.job.is_some() || is_over(&placed)).then_some(placed)
+            let known = placed.job.is_some() || self.listed.contains(&placed.id);
+            (known || is_over(&placed)).then_some(placed)
         });
         whole
             .map(|placed| allocation_of(&placed, cores, mhz, shift_us))

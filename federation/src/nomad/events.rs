@@ -21,6 +21,14 @@ pub enum Topic {
     Job(String),
 }
 
+impl Topic {
+    /// Whether Nomad takes it: what is behind a second colon it does not understand, and refuses all.
+    pub fn can_be_asked_for(&self) -> bool {
+        let (Self::Allocation(id) | Self::Job(id)) = self;
+        !id.is_empty() && !id.contains(':')
+    }
+}
+
 /// One line of the stream: what one write to the servers' state has changed.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Default)]
 #[serde(rename_all = "PascalCase")]
@@ -55,13 +63,14 @@ pub struct Payload {
 
 /// All that the servers still remember of some things, a line each, and then whatever they do, without an end.
 ///
-/// Needs `read-job` in every namespace. A job whose ID holds a colon cannot be asked for: Nomad refuses it.
-pub fn events(topics: impl IntoIterator<Item = Topic>) -> Call<Events> {
+/// Needs `read-job` in every namespace. What [cannot be asked for](Topic::can_be_asked_for) is left
+/// out, and where nothing else is there is no call: without a topic Nomad reads all topics, and refuses.
+pub fn events(topics: impl IntoIterator<Item = Topic>) -> Option<Call<Events>> {
     let mut path = "/v1/event/stream?namespace=*&index=1".to_owned();
-    for topic in topics {
+    let none = path.len();
+    for topic in topics.into_iter().filter(Topic::can_be_asked_for) {
         let (kind, id) = match &topic {
             Topic::Allocation(id) => ("Allocation", id),
-            Topic::Job(id) if id.contains(':') => continue,
             Topic::Job(id) => ("Job", id),
         };
         path.push_str("&topic=");
@@ -69,7 +78,7 @@ pub fn events(topics: impl IntoIterator<Item = Topic>) -> Call<Events> {
         path.push(':');
         escape(&mut path, id);
     }
-    Call::json(Api::Nomad, Method::Get, path)
+    (path.len() > none).then(|| Call::json(Api::Nomad, Method::Get, path))
 }
 
 /// A job with all that it asks for, if it is there.
@@ -104,9 +113,16 @@ mod tests {
             Topic::Job("a:b".to_owned()),
         ];
         assert_eq!(
-            events(topics).path,
+            events(topics).unwrap().path,
             "/v1/event/stream?namespace=*&index=1&topic=Allocation:0a1b-2c&topic=Job:a%2Fperiodic-1%26x"
         );
         assert_eq!(whole_job("a/b", "n").path, "/v1/job/a%2Fb?namespace=n");
+    }
+
+    /// Nomad reads no topic as all of them.
+    #[test]
+    fn nothing_that_can_be_asked_for_is_no_question() {
+        assert!(events([]).is_none());
+        assert!(events([Topic::Job("a:b".to_owned())]).is_none());
     }
 }

@@ -14,6 +14,9 @@ pub struct Placed {
     /// Allocation ID.
     #[serde(rename = "ID")]
     pub id: String,
+    /// The node that it was placed on; empty where an old Nomad does not say.
+    #[serde(rename = "NodeID", default)]
+    pub node_id: String,
     /// Namespace.
     pub namespace: String,
     /// `<job>.<group>[<index>]`.
