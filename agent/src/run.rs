@@ -209,6 +209,7 @@ impl Daemon<'_> {
                 listing: followed.heard.map(|heard| Listing {
                     allocations: &followed.allocations,
                     heard,
+                    heard_since: followed.heard_since,
                     cores: followed.cores,
                     mhz: followed.mhz,
                 }),

@@ -2,7 +2,7 @@
 
 use federation::usage::{Allocation, Body, Quality};
 
-use super::timeline::{CORES, Node, S, key};
+use super::timeline::{CORES, Node, S, WALL, key};
 
 const ID: &str = "0a1b2c3d-0000-4000-8000-00000000abcd";
 
@@ -116,6 +116,111 @@ fn one_that_is_never_named_is_marked_and_its_use_is_the_groups() {
     assert_eq!(ends.first().unwrap().status, "unnamed");
     assert_eq!(node.meter.state().unnamed(), 1);
     assert!(doubts(&node).is_empty());
+}
+
+/// The servers' memory is asked meanwhile: whoever has not had a minute may still be named.
+#[test]
+fn nobody_is_unnamed_before_nomad_was_heard_for_a_minute() {
+    type Story = fn(&mut Node);
+    let stories: [(&str, Story); 4] = [
+        ("Nomad is away", |node| {
+            flash(node, 0);
+            node.nomad = false;
+            node.watch(300);
+            node.nomad = true;
+        }),
+        ("the agent is away", |node| {
+            flash(node, 0);
+            node.watch(50);
+            node.restart();
+        }),
+        ("the machine sleeps", |node| {
+            flash(node, 0);
+            node.watch(50);
+            node.pass(300 * S);
+        }),
+        ("it waits for its image", |node| {
+            node.start(ID, &["main"]);
+            let listed = node.allocations.get_mut(ID).unwrap();
+            listed.started = false;
+            listed.task_times.clear();
+            flash(node, 0);
+            node.watch(100);
+            node.allocations.clear();
+        }),
+    ];
+    for (what, story) in stories {
+        let mut node = Node::new();
+        node.watch(1);
+        node.pass(S);
+        story(&mut node);
+        node.watch(60);
+        assert!(node.bodies.is_empty(), "{what}: {:?}", node.bodies);
+        node.watch(1);
+        assert_eq!(allocations(&node).len(), 1, "{what}");
+    }
+}
+
+#[test]
+fn the_times_of_one_that_is_never_named_are_those_of_the_clock_of_then() {
+    let mut node = Node::new();
+    node.watch(1);
+    node.pass(S);
+    flash(&mut node, 0);
+    node.watch(10);
+    node.wall_us += 1_000 * S;
+    node.watch(100);
+    let [facts] = allocations(&node)[..] else {
+        panic!("{:?}", node.bodies)
+    };
+    assert_eq!(facts.started_us, WALL + S);
+    assert_eq!(node.ends().first().unwrap().ended_us, WALL + 2 * S);
+}
+
+#[test]
+fn nobody_is_lost_before_nomad_was_heard_for_ten_seconds() {
+    for restarts in [true, false] {
+        let mut node = Node::new();
+        node.start(ID, &["main"]);
+        node.used(ID, "main", 5);
+        node.watch(3);
+        node.remove(ID, "main", 7);
+        node.allocations.clear();
+        node.watch(5);
+        if restarts {
+            node.restart();
+        } else {
+            node.nomad = false;
+            node.watch(60);
+            node.nomad = true;
+        }
+        node.watch(10);
+        assert!(node.ends().is_empty(), "{:?}", node.bodies);
+        node.watch(1);
+        assert_eq!(node.ends().first().unwrap().status, "lost");
+    }
+}
+
+/// A second time in one ledger its facts would be refused, and with them all that follows.
+#[test]
+fn one_that_is_over_does_not_begin_again_while_its_group_is_there() {
+    for set_us in [0, 25 * 3_600 * S] {
+        let mut node = Node::new();
+        node.start(ID, &["main"]);
+        node.used(ID, "main", 5);
+        node.watch(3);
+        node.end(ID);
+        node.watch(1);
+        node.allocations.clear();
+        node.wall_us += set_us;
+        node.pass(25 * 3_600 * S - set_us);
+        node.watch(100);
+        assert_eq!(allocations(&node).len(), 1, "{:?}", node.bodies);
+        assert!(doubts(&node).is_empty());
+        node.remove(ID, "main", 5);
+        node.watch(100);
+        assert_eq!((allocations(&node).len(), node.ends().len()), (1, 1));
+    }
 }
 
 #[test]

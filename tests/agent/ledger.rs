@@ -65,6 +65,38 @@ fn entries_and_state_are_there_again() {
     assert_eq!(seqs, (1..=bodies.len() as u64).collect::<Vec<_>>());
 }
 
+/// As an earlier version left it: over long ago, and its group still there.
+#[test]
+fn whose_facts_are_in_the_ledger_is_remembered_for_as_long_as_its_group_is_there() {
+    let id = "0a1b2c3d-0000-4000-8000-00000000abcd";
+    let mut node = Node::new();
+    node.start(id, &["main"]);
+    node.used(id, "main", 5);
+    node.watch(3);
+    node.end(id);
+    node.watch(1);
+    let rows = node.meter.state().rows();
+    let rows = rows
+        .into_iter()
+        .filter(|(key, _)| !key.starts_with("over/"));
+    let state = State::from_rows(rows).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.db");
+    let (mut ledger, _) = Ledger::open(&path).unwrap();
+    ledger.belong("node-1").unwrap();
+    ledger
+        .commit(std::mem::take(&mut node.bodies), &state, node.moment())
+        .unwrap();
+    drop(ledger);
+    for _ in 0..2 {
+        let (ledger, _) = Ledger::open(&path).unwrap();
+        node.meter = Meter::new(ledger.committed());
+        node.allocations.clear();
+        node.watch(100);
+        assert!(node.bodies.is_empty(), "{:?}", node.bodies);
+    }
+}
+
 #[test]
 fn a_second_agent_is_refused() {
     let folder = tempfile::tempdir().unwrap();

@@ -30,6 +30,7 @@ pub(crate) struct Node {
     pub(crate) allocations: BTreeMap<String, nomad::Allocation>,
     pub(crate) nomad: bool,
     heard: Option<Moment>,
+    heard_since: Option<Moment>,
     pub(crate) busy: BTreeMap<String, Answer<Busy>>,
     pub(crate) bodies: Vec<Body>,
 }
@@ -54,6 +55,7 @@ impl Node {
             allocations: BTreeMap::new(),
             nomad: true,
             heard: None,
+            heard_since: None,
             busy: BTreeMap::new(),
             bodies: Vec::new(),
         }
@@ -81,6 +83,9 @@ impl Node {
         let now = self.moment();
         if self.nomad {
             self.heard = Some(now);
+            self.heard_since.get_or_insert(now);
+        } else {
+            self.heard_since = None;
         }
         let live: u64 = self
             .snapshot
@@ -104,6 +109,7 @@ impl Node {
                 listing: self.heard.map(|heard| Listing {
                     allocations: &allocations,
                     heard,
+                    heard_since: self.heard_since,
                     cores: 4,
                     mhz: 8_000,
                 }),
@@ -128,6 +134,7 @@ impl Node {
         let rows = self.meter.state().rows();
         self.meter = Meter::new(agent::meter::State::from_rows(rows).unwrap());
         self.heard = None;
+        self.heard_since = None;
     }
 
     pub(crate) fn boot(&mut self, boot_id: &'static str, boot_us: i64) {

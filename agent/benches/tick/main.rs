@@ -210,6 +210,7 @@ impl Daemon {
             listing: Some(Listing {
                 allocations: &node.allocations,
                 heard: *now,
+                heard_since: Some(*now),
                 cores: 4,
                 mhz: 8_000,
             }),

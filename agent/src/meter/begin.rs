@@ -207,6 +207,9 @@ impl State {
             counter.epoch = String::new();
             counter.raw_us = 0;
             counter.first_boot_us = counter.first_boot_us.saturating_add(moved_us);
+            if let Some(shown_us) = &mut counter.shown_boot_us {
+                *shown_us = shown_us.saturating_add(moved_us);
+            }
             counter.last_boot_us = counter.last_boot_us.saturating_add(moved_us);
         }
         for glimpse in self.glimpses.values_mut() {

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use federation::usage::{Body, End, Moment, Quality};
 
 use super::doubt::MISSING_US;
-use super::state::{Open, Over};
-use super::{Meter, Observation};
+use super::state::{Open, Over, State};
+use super::{Listing, Meter, Observation};
 use crate::cgroup::TaskKey;
 use crate::nomad;
 
@@ -68,7 +68,7 @@ impl Meter {
                 Some(listed) => listed.ended.clone(),
                 None => seen
                     .listing
-                    .and_then(|listing| self.missing(&id, now, listing.heard)),
+                    .and_then(|listing| self.missing(&id, now, &listing)),
             };
             if let Some(end) = end {
                 self.finish(&id, end, now, out);
@@ -118,13 +118,14 @@ impl Meter {
     /// The end of an allocation that Nomad does not list any more: when it was last seen to live.
     ///
     /// Nomad's servers remember its true end for a while, and are asked for it first.
-    fn missing(&mut self, id: &str, now: Moment, heard: Moment) -> Option<End> {
+    fn missing(&mut self, id: &str, now: Moment, listing: &Listing) -> Option<End> {
         if self.lives(id) {
             return None;
         }
         let open = self.state.allocations.get_mut(id)?;
         let since_us = *open.missing_boot_us.get_or_insert(now.boot_us);
-        if heard.boot_us.saturating_sub(since_us) < MISSING_US {
+        let since_us = since_us.max(listing.heard_since?.boot_us);
+        if listing.heard.boot_us.saturating_sub(since_us) < MISSING_US {
             return None;
         }
         self.end_as_seen(id, now)
@@ -133,10 +134,9 @@ impl Meter {
     fn end_as_seen(&self, id: &str, now: Moment) -> Option<End> {
         let open = self.state.allocations.get(id)?;
         let last_boot_us = open.touched_boot_us.max(open.cut.boot_us).min(now.boot_us);
-        let offset_us = now.wall_us - now.boot_us;
         Some(End {
             allocation: id.to_owned(),
-            ended_us: last_boot_us.saturating_add(offset_us),
+            ended_us: self.state.time.clocks.wall_us(last_boot_us, now),
             status: "lost".to_owned(),
         })
     }
@@ -226,8 +226,25 @@ impl Meter {
             .iter()
             .map(|allocation| allocation.facts.id.as_str())
             .collect();
-        self.state.over.retain(|id, over| {
-            listed.contains(id.as_str()) || now.wall_us - over.ended_us <= REMEMBERED_US
+        let State {
+            over,
+            counters,
+            glimpses,
+            time,
+            ..
+        } = &mut self.state;
+        // By the boot clock: the wall clock may be set by days.
+        let age_us = |over: &Over| {
+            let ended = time.clocks.place(over.ended_us, now);
+            now.boot_us.saturating_sub(ended.boot_us)
+        };
+        // A group that is still there would be taken for one that nobody has named.
+        let shown = |id: &String| {
+            let mut keys = counters.keys().chain(glimpses.keys());
+            keys.any(|key| key.allocation == *id)
+        };
+        over.retain(|id, over| {
+            listed.contains(id.as_str()) || age_us(over) <= REMEMBERED_US || shown(id)
         });
         self.state.forget_counters(&listed, now);
         self.forget_glimpses(listing.allocations);

@@ -211,6 +211,7 @@ impl State {
             has_processes: true,
             first_boot_us: look.now.boot_us,
             last_boot_us: look.now.boot_us,
+            shown_boot_us: None,
             pending: Pending::default(),
         });
         if counter.epoch != reading.epoch {

@@ -9,7 +9,7 @@ use super::{Listing, Meter};
 use crate::cgroup::{Snapshot, TaskKey};
 use crate::nomad::{self, TaskTimes};
 
-/// How long Nomad may take to name what the kernel has shown, in µs.
+/// How long Nomad must be heard, without a failure, without naming what the kernel has shown, in µs.
 const UNNAMED_US: i64 = 60_000_000;
 /// For how long after its last sign of life an allocation is in doubt while Nomad lists it as alive, in µs.
 const ENDING_US: i64 = 30_000_000;
@@ -78,22 +78,48 @@ impl Meter {
         glimpses.retain(|key, _| !never.contains(key.allocation.as_str()));
     }
 
+    /// Takes note since when Nomad might name what the kernel has shown: from when it was shown
+    /// and not listed, and from when Nomad was heard again.
+    pub(super) fn note_nameless(&mut self, now: Moment, listing: Option<&Listing>) {
+        let since = listing.and_then(|listing| Some((listing, listing.heard_since?)));
+        let Some((listing, heard_since)) = since else {
+            self.nameless.clear();
+            return;
+        };
+        let shown = self.state.shown();
+        if shown.is_empty() {
+            self.nameless.clear();
+            return;
+        }
+        let listed = listing.allocations.iter().map(|a| a.facts.id.as_str());
+        let listed: BTreeSet<&str> = listed.collect();
+        let nameless = shown.keys().filter(|id| !listed.contains(*id));
+        let nameless = nameless.map(|&id| {
+            let since_us = self.nameless.get(id).copied().unwrap_or(now.boot_us);
+            (id.to_owned(), since_us.max(heard_since.boot_us))
+        });
+        self.nameless = nameless.collect();
+    }
+
     /// Allocations that Nomad did not name though it was heard for long enough, as if it had:
     /// with what the kernel has shown of them, and nothing else.
     pub(super) fn unnamed(&self, now: Moment, listing: &Listing) -> Vec<nomad::Allocation> {
         let heard_us = listing.heard.boot_us.min(now.boot_us);
-        let due = |shown: &[Shown]| {
-            let mut from = shown.iter().map(|(_, from_us, _, _)| *from_us);
-            from.any(|from_us| heard_us.saturating_sub(from_us) >= UNNAMED_US)
+        let due = |id: &str| {
+            let since_us = self.nameless.get(id);
+            since_us.is_some_and(|since_us| heard_us.saturating_sub(*since_us) >= UNNAMED_US)
         };
-        let mut all = self.state.shown();
-        all.retain(|_, shown| due(shown));
+        let mut all = BTreeMap::new();
+        if self.nameless.keys().any(|id| due(id)) {
+            all = self.state.shown();
+            all.retain(|id, _| due(id));
+        }
         all.append(&mut self.state.shown_unnamed());
         // Seldom are there any, so that the list is looked through the other way round.
         let is_listed = |id: &str| listing.allocations.iter().any(|a| a.facts.id == id);
         all.into_iter()
             .filter(|(id, _)| !is_listed(id))
-            .map(|(id, shown)| allocation(id, &shown, now, listing))
+            .map(|(id, shown)| self.state.allocation(id, &shown, now, listing))
             .collect()
     }
 }
@@ -126,62 +152,75 @@ impl State {
             .collect()
     }
 
+    /// The IDs of all groups that are known, and of no allocation that is.
+    pub(crate) fn strangers(&self) -> BTreeSet<String> {
+        self.shown().into_keys().map(str::to_owned).collect()
+    }
+
     fn counted(&self) -> impl Iterator<Item = Shown<'_>> {
         self.counters.iter().map(|(key, counter)| {
             let runs = counter.present && counter.has_processes;
-            (key, counter.first_boot_us, counter.last_boot_us, runs)
+            let from_us = counter.shown_boot_us.unwrap_or(counter.first_boot_us);
+            (key, from_us, counter.last_boot_us, runs)
         })
+    }
+
+    /// One by what the kernel has shown of it: its times are those of the clock of then.
+    fn allocation(
+        &self,
+        id: &str,
+        shown: &[Shown],
+        now: Moment,
+        listing: &Listing,
+    ) -> nomad::Allocation {
+        let wall_us = |boot_us: i64| self.time.clocks.wall_us(boot_us, now);
+        let runs = shown.iter().any(|(.., runs)| *runs);
+        let from_us = shown.iter().map(|(_, from_us, ..)| *from_us).min();
+        let to_us = shown.iter().map(|(_, _, to_us, _)| *to_us).max();
+        let times = shown.iter().map(|(key, from_us, to_us, runs)| {
+            let times = TaskTimes {
+                started_us: Some(wall_us(*from_us)),
+                finished_us: (!runs).then(|| wall_us(*to_us)),
+                running: *runs,
+            };
+            (key.task.clone(), times)
+        });
+        let tasks = shown.iter().map(|(key, ..)| usage::Task {
+            name: key.task.clone(),
+            driver: String::new(),
+            image: None,
+            cpu_mhz: 0,
+            cores: 0,
+            memory_mib: 0,
+            devices: Vec::new(),
+        });
+        nomad::Allocation {
+            facts: usage::Allocation {
+                id: id.to_owned(),
+                namespace: String::new(),
+                job: String::new(),
+                group: String::new(),
+                name: String::new(),
+                owner: None,
+                started_us: wall_us(from_us.unwrap_or(now.boot_us)),
+                tasks: tasks.collect(),
+                disk_mib: 0,
+                node_cores: listing.cores,
+                node_mhz: listing.mhz,
+            },
+            started: true,
+            ended: (!runs).then(|| End {
+                allocation: id.to_owned(),
+                ended_us: wall_us(to_us.unwrap_or(now.boot_us)),
+                status: "unnamed".to_owned(),
+            }),
+            task_times: times.collect(),
+            modify_index: 0,
+        }
     }
 }
 
 /// Whether an ID is one that Nomad makes: whoever may start containers may write anything into a label.
 fn is_nomads(id: &str) -> bool {
     uuid::Uuid::try_parse(id).is_ok() && id.len() == 36
-}
-
-fn allocation(id: &str, shown: &[Shown], now: Moment, listing: &Listing) -> nomad::Allocation {
-    let wall_us = |boot_us: i64| now.wall_us - now.boot_us + boot_us;
-    let runs = shown.iter().any(|(.., runs)| *runs);
-    let from_us = shown.iter().map(|(_, from_us, ..)| *from_us).min();
-    let to_us = shown.iter().map(|(_, _, to_us, _)| *to_us).max();
-    let times = shown.iter().map(|(key, from_us, to_us, runs)| {
-        let times = TaskTimes {
-            started_us: Some(wall_us(*from_us)),
-            finished_us: (!runs).then(|| wall_us(*to_us)),
-            running: *runs,
-        };
-        (key.task.clone(), times)
-    });
-    let tasks = shown.iter().map(|(key, ..)| usage::Task {
-        name: key.task.clone(),
-        driver: String::new(),
-        image: None,
-        cpu_mhz: 0,
-        cores: 0,
-        memory_mib: 0,
-        devices: Vec::new(),
-    });
-    nomad::Allocation {
-        facts: usage::Allocation {
-            id: id.to_owned(),
-            namespace: String::new(),
-            job: String::new(),
-            group: String::new(),
-            name: String::new(),
-            owner: None,
-            started_us: wall_us(from_us.unwrap_or(now.boot_us)),
-            tasks: tasks.collect(),
-            disk_mib: 0,
-            node_cores: listing.cores,
-            node_mhz: listing.mhz,
-        },
-        started: true,
-        ended: (!runs).then(|| End {
-            allocation: id.to_owned(),
-            ended_us: wall_us(to_us.unwrap_or(now.boot_us)),
-            status: "unnamed".to_owned(),
-        }),
-        task_times: times.collect(),
-        modify_index: 0,
-    }
 }

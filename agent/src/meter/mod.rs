@@ -58,6 +58,8 @@ pub struct Listing<'a> {
     pub allocations: &'a [nomad::Allocation],
     /// When Nomad was last heard: up to then the list is known to be right.
     pub heard: Moment,
+    /// Since when it has been heard without a failure between; nothing while it is not.
+    pub heard_since: Option<Moment>,
     /// The node's cores.
     pub cores: u32,
     /// The node's MHz.
@@ -69,13 +71,20 @@ pub struct Listing<'a> {
 pub struct Meter {
     state: State,
     resumed: bool,
+    /// Since when, on the boot clock, each allocation that the kernel has shown has been without
+    /// a name. Not kept: while nobody looked, nobody asked either.
+    nameless: BTreeMap<String, i64>,
 }
 
 impl Meter {
     /// A meter that goes on from a state; from an empty one at first.
     pub fn new(state: State) -> Self {
         let resumed = state.time.last.is_some();
-        Self { state, resumed }
+        Self {
+            state,
+            resumed,
+            nameless: BTreeMap::new(),
+        }
     }
 
     /// What to keep.
@@ -169,6 +178,10 @@ impl Meter {
         }
         self.state.take_present(&look);
         self.take_glimpses(now, before, seen.snapshot);
+        if after_gap {
+            self.nameless.clear();
+        }
+        self.note_nameless(now, seen.listing.as_ref());
         let all = self.all(now, seen.listing);
         let listing = all
             .as_deref()
@@ -244,6 +257,8 @@ impl Meter {
         }
         for open in self.state.allocations.values_mut() {
             open.held = Quality::Inferred;
+            // Nor did anybody ask for it meanwhile.
+            open.missing_boot_us = None;
         }
         if booted {
             self.state.boot(now, last, boot_id);
@@ -251,6 +266,7 @@ impl Meter {
         // Whose facts still wait is watched anew from here on, too.
         for (key, counter) in &mut self.state.counters {
             if !self.state.allocations.contains_key(&key.allocation) {
+                counter.shown_boot_us.get_or_insert(counter.first_boot_us);
                 counter.first_boot_us = now.boot_us;
             }
         }

@@ -45,6 +45,14 @@ impl Clocks {
         }
     }
 
+    /// What the wall clock showed at a moment of this boot.
+    pub(crate) fn wall_us(&self, boot_us: i64, now: Moment) -> i64 {
+        let then = self.0.iter().rev().find(|s| s.from_us <= boot_us);
+        let offset_us = then.or(self.0.first()).map(|s| s.offset_us);
+        let today_us = now.wall_us.saturating_sub(now.boot_us);
+        boot_us.saturating_add(offset_us.unwrap_or(today_us))
+    }
+
     /// The moment that another program's wall-clock time names; never after `now`.
     ///
     /// A clock that was set shows some times twice and others never: of the first
@@ -132,5 +140,9 @@ mod tests {
             at(3_000_000, 1_103_000_000)
         );
         assert_eq!(clocks.place(1_000_000, now).boot_us, -99_000_000);
+        assert_eq!(clocks.wall_us(1_500_000, now), 101_500_000);
+        assert_eq!(clocks.wall_us(2_500_000, now), 102_500_000);
+        assert_eq!(clocks.wall_us(3_000_000, now), 1_103_000_000);
+        assert_eq!(clocks.wall_us(-1_000_000, now), 99_000_000);
     }
 }

@@ -108,8 +108,12 @@ pub(crate) struct Counter {
     /// Whether the group is there, and had processes.
     pub(crate) present: bool,
     pub(crate) has_processes: bool,
+    /// Since when it is watched without a break, and when it was read last.
     pub(crate) first_boot_us: i64,
     pub(crate) last_boot_us: i64,
+    /// When it was first read, where there was a break since.
+    #[serde(default)]
+    pub(crate) shown_boot_us: Option<i64>,
     /// What no allocation has taken yet.
     pub(crate) pending: Pending,
 }
@@ -248,6 +252,13 @@ impl State {
             }
         }
         Ok(state)
+    }
+
+    /// The row that says of an allocation that it is over, whenever that was.
+    pub(crate) fn row_of_over(id: &str) -> Option<(String, String)> {
+        let over = Over { ended_us: 0 };
+        let json = serde_json::to_string(&over).ok()?;
+        Some((format!("over/{id}"), json))
     }
 
     /// A number that changes when an allocation or a task begins or ends.
