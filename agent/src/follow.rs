@@ -25,8 +25,9 @@ const WAIT: Duration = Duration::from_secs(30);
 const BREATH: Duration = Duration::from_millis(200);
 /// The longest pause after failures.
 const LONGEST: Duration = Duration::from_secs(30);
-/// How long the servers are listened to for those that are in doubt.
-const LISTEN: Duration = Duration::from_secs(1);
+/// How long the servers are listened to for those that are in doubt: who is in doubt since then waits
+/// for the next time.
+const LISTEN: Duration = Duration::from_millis(400);
 
 /// Keeps the list as new as Nomad's answers are; never ends.
 pub(crate) fn follow(settings: &settings::Nomad, clock: &dyn Clock, shared: &Shared) -> ! {

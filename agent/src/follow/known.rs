@@ -17,9 +17,10 @@ const NOT_OVER_US: i64 = 60_000_000;
 const TRIES: u32 = 3;
 /// How many are asked for at once: their IDs stand in one line.
 const AT_ONCE: usize = 50;
-/// How long after it was asked for one is asked for again, in µs: each time longer, as some servers
-/// hold a stream for half a minute after its listener has gone.
-const PAUSES_US: [i64; 4] = [200_000, 1_000_000, 5_000_000, 15_000_000];
+/// How long after it was asked for one is asked for again, in µs. Soon at first: what the servers
+/// remember may be gone after a second. Then each time longer, as some servers hold a stream for
+/// half a minute after its listener has gone.
+const PAUSES_US: [i64; 6] = [200_000, 200_000, 200_000, 1_000_000, 5_000_000, 15_000_000];
 
 /// What Nomad has told.
 #[derive(Debug, Clone, Default)]
