@@ -235,7 +235,7 @@ fn uses(plan: &Plan) -> BTreeMap<&'static str, Vec<Value>> {
         .values()
         .flat_map(|host| &host.files)
         .filter_map(|file| match &file.content {
-            Content::Template(template) | Content::Merged(template, _) => Some(template),
+            Content::Template(template) | Content::Merged(template, _) => Some(&**template),
             _ => None,
         });
     let services = &plan.services;

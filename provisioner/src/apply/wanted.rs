@@ -342,7 +342,7 @@ impl Issuer<'_> {
         let key = self
             .files
             .iter()
-            .find(|file| matches!(&file.body, Body::PrivateKey(other) if other == leaf));
+            .find(|file| matches!(&file.body, Body::PrivateKey(other) if **other == *leaf));
         let authority = self
             .store
             .authority(leaf.authority)

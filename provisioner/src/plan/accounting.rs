@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use crate::inventory::{Host, Inventory};
 
@@ -56,17 +57,17 @@ fn files(place: &Place<'_>, host: &Host) -> [PlannedFile; 5] {
         wave: Wave::Services,
         group: ACCOUNTING,
     };
-    let leaf = Leaf {
+    let leaf = Arc::new(Leaf {
         authority: Authority::Atoll,
         common_name: host.node.to_string(),
         dns_names: vec![host.node.to_string(), "localhost".to_owned()],
         addresses: local_and([host.address, host.public_address]),
         uris: Vec::new(),
         serves: true,
-    };
+    });
     let authority = Content::Authority(Authority::Atoll);
     let (certificate, key) = (
-        Content::Certificate(leaf.clone()),
+        Content::Certificate(Arc::clone(&leaf)),
         Content::PrivateKey(leaf),
     );
     let unit = Template::AccountingUnit(AccountingUnit {});

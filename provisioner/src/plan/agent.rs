@@ -1,6 +1,7 @@
 //! `atoll-agent` on a node: what it reads, what it may, and how it is known.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use federation::usage::identity;
 
@@ -65,7 +66,7 @@ fn files(plan: &HostPlan, place: &Place<'_>, host: &Host) -> Vec<PlannedFile> {
         group: AGENT,
     };
     let accounting = accounting(place);
-    let nomad = nomad_leaf(host);
+    let nomad = Arc::new(nomad_leaf(host));
     let token = AgentConsulToken {
         token: Secret::ConsulCapacityToken(host.node.clone()),
     };
@@ -80,7 +81,7 @@ fn files(plan: &HostPlan, place: &Place<'_>, host: &Host) -> Vec<PlannedFile> {
         ),
         of.public(
             "/etc/atoll-agent/certs/nomad.pem",
-            Content::Certificate(nomad.clone()),
+            Content::Certificate(Arc::clone(&nomad)),
         ),
         of.credential(
             "/etc/atoll-agent/credentials/nomad-key.pem",
@@ -92,7 +93,7 @@ fn files(plan: &HostPlan, place: &Place<'_>, host: &Host) -> Vec<PlannedFile> {
         ),
         of.credential(
             "/etc/atoll-agent/credentials/consul-token",
-            Content::Template(Template::AgentConsulToken(token)),
+            Content::Template(Box::new(Template::AgentConsulToken(token))),
         ),
         of.unit(Template::AgentUnit(AgentUnit {
             delivers: accounting.is_some(),
@@ -100,7 +101,7 @@ fn files(plan: &HostPlan, place: &Place<'_>, host: &Host) -> Vec<PlannedFile> {
         })),
     ];
     if accounting.is_some() {
-        let own = own_leaf(place, host);
+        let own = Arc::new(own_leaf(place, host));
         files.extend([
             of.public(
                 "/etc/atoll-agent/certs/atoll-ca.pem",
@@ -108,7 +109,7 @@ fn files(plan: &HostPlan, place: &Place<'_>, host: &Host) -> Vec<PlannedFile> {
             ),
             of.public(
                 "/etc/atoll-agent/certs/agent.pem",
-                Content::Certificate(own.clone()),
+                Content::Certificate(Arc::clone(&own)),
             ),
             of.credential(
                 "/etc/atoll-agent/credentials/agent-key.pem",

@@ -1,6 +1,7 @@
 //! Consul on a host: a server, or the client that every other host runs.
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
 
 use crate::inventory::Host;
 
@@ -76,9 +77,9 @@ fn files(place: &Place<'_>, host: &Host, agents: Agents) -> Vec<PlannedFile> {
         of.unit(Template::ConsulUnit(ConsulUnit {})),
     ];
     if server {
-        let leaf = server_leaf(place, host);
+        let leaf = Arc::new(server_leaf(place, host));
         let (certificate, key) = (
-            Content::Certificate(leaf.clone()),
+            Content::Certificate(Arc::clone(&leaf)),
             Content::PrivateKey(leaf),
         );
         files.extend([

@@ -73,9 +73,9 @@ fn daemon(storage: Storage, place: &Place<'_>, host: &Host) -> Content {
         gpus: host.gpus.is_some(),
     });
     if own.is_empty() {
-        Content::Template(template)
+        Content::Template(Box::new(template))
     } else {
-        Content::Merged(template, own)
+        Content::Merged(Box::new(template), own)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
@@ -56,15 +57,15 @@ pub struct PlannedFile {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Content {
     /// A template and the values which it sees.
-    Template(Template),
+    Template(Box<Template>),
     /// A template of JSON, and the operator's own keys, which are merged into its text last.
-    Merged(Template, Vec<Map<String, Value>>),
+    Merged(Box<Template>, Vec<Map<String, Value>>),
     /// The certificate of an authority.
     Authority(Authority),
     /// A certificate to be issued to this host.
-    Certificate(Leaf),
+    Certificate(Arc<Leaf>),
     /// The private key of a certificate issued to this host.
-    PrivateKey(Leaf),
+    PrivateKey(Arc<Leaf>),
     /// A Nomad token for this host alone, with the policy of that user. Nomad makes it;
     /// nobody but the host keeps it.
     NomadToken(NomadUser),
@@ -206,7 +207,7 @@ impl AgentFiles {
             access,
             wave: self.wave,
             on_change: OnChange::Restart(self.service),
-            content: Content::Template(template),
+            content: Content::Template(Box::new(template)),
         }
     }
 }
@@ -219,7 +220,7 @@ impl PlannedFile {
             access: Access::root(0o644, "root"),
             wave: Wave::Base,
             on_change,
-            content: Content::Template(template),
+            content: Content::Template(Box::new(template)),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
 
 use crate::inventory::{Host, Introduction, NodeType};
 use crate::versions::{Options, Product};
@@ -48,9 +49,9 @@ fn files(plan: &HostPlan, place: &Place<'_>, host: &Host, user: &'static str) ->
         wave: agents.nomad_wave(),
         group: user,
     };
-    let leaf = leaf(place, host, agents);
+    let leaf = Arc::new(leaf(place, host, agents));
     let (certificate, key) = (
-        Content::Certificate(leaf.clone()),
+        Content::Certificate(Arc::clone(&leaf)),
         Content::PrivateKey(leaf),
     );
     let key_mode = if agents.nomad_client { 0o600 } else { 0o640 };

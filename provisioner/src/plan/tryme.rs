@@ -28,7 +28,7 @@ pub(super) fn add(plan: &mut HostPlan, place: &Place<'_>) {
         access: Access::root(0o755, "root"),
         wave: Wave::Base,
         on_change: OnChange::Nothing,
-        content: Content::Template(script),
+        content: Content::Template(Box::new(script)),
     });
     plan.files.push(PlannedFile::of_host(
         "/etc/systemd/system/atoll-image-pull.service",

@@ -75,9 +75,9 @@ pub enum Body {
     /// The certificate of an authority.
     Authority(Authority),
     /// A certificate to be issued.
-    Certificate(Leaf),
+    Certificate(Arc<Leaf>),
     /// The private key of a certificate to be issued.
-    PrivateKey(Leaf),
+    PrivateKey(Arc<Leaf>),
     /// A token that Nomad makes for the host, with the policy of this user.
     NomadToken(NomadUser),
 }
@@ -156,18 +156,19 @@ fn rendered(
         access: file.access,
         wave: file.wave,
         on_change: file.on_change,
-        extra: matches!(
-            file.content,
-            Content::Merged(..) | Content::Template(Template::ExtraHcl(_))
-        ),
+        extra: match &file.content {
+            Content::Merged(..) => true,
+            Content::Template(template) => matches!(**template, Template::ExtraHcl(_)),
+            _ => false,
+        },
         body: match &file.content {
             Content::Template(template) => Body::Text(shared.text(engine.text(template)?)),
             Content::Merged(template, own) => {
                 Body::Text(shared.text(with_own(engine, template, own)?))
             }
             Content::Authority(authority) => Body::Authority(*authority),
-            Content::Certificate(leaf) => Body::Certificate(leaf.clone()),
-            Content::PrivateKey(leaf) => Body::PrivateKey(leaf.clone()),
+            Content::Certificate(leaf) => Body::Certificate(Arc::clone(leaf)),
+            Content::PrivateKey(leaf) => Body::PrivateKey(Arc::clone(leaf)),
             Content::NomadToken(user) => Body::NomadToken(*user),
         },
     })

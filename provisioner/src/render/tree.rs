@@ -7,17 +7,24 @@ use std::sync::Arc;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use crate::plan::{Authority, Leaf, OnChange, Origin, Plan, Wave, origin};
+use crate::plan::{Authority, Handouts, Leaf, OnChange, Origin, Plan, Services, Wave, origin};
 
-use super::{Body, Rendered, RenderedFile, RenderedGateway, handouts};
+use super::{Body, Rendered, RenderedFile, RenderedGateway};
 
 /// All texts by path: those of each host, and what concerns no single host under `federation/`.
 ///
 /// Plan and rendering are used up, because together they take as much memory as what is made of
 /// them.
 pub fn tree(plan: Plan, rendered: Rendered) -> BTreeMap<PathBuf, Arc<str>> {
-    let federation = federation(&plan, &rendered).into_iter();
-    drop(plan);
+    let Plan {
+        hosts,
+        services,
+        handouts,
+        ..
+    } = plan;
+    drop(hosts);
+    let federation = federation(&services, &handouts, &rendered).into_iter();
+    drop((services, handouts));
     let mut tree = hosts_tree(rendered);
     tree.extend(federation.map(|(path, text)| (path, text.into())));
     tree
@@ -39,7 +46,11 @@ pub fn hosts_tree(rendered: Rendered) -> BTreeMap<PathBuf, Arc<str>> {
     tree
 }
 
-fn federation(plan: &Plan, rendered: &Rendered) -> Vec<(PathBuf, String)> {
+fn federation(
+    planned: &Services,
+    handouts: &Handouts,
+    rendered: &Rendered,
+) -> Vec<(PathBuf, String)> {
     let folder = PathBuf::from("federation");
     let services = &rendered.services;
     let policies = |kind: &str, texts: &BTreeMap<&'static str, String>| {
@@ -60,11 +71,11 @@ fn federation(plan: &Plan, rendered: &Rendered) -> Vec<(PathBuf, String)> {
         (folder.join("jobs").join(name), text.clone())
     }));
     let bodies = [
-        ("namespaces.json", pretty(&plan.services.namespaces)),
-        ("scheduler.json", pretty(&plan.services.scheduler)),
+        ("namespaces.json", pretty(&planned.namespaces)),
+        ("scheduler.json", pretty(&planned.scheduler)),
     ];
     files.extend(bodies.map(|(name, text)| (folder.join(name), text)));
-    let handouts = handouts::texts(&plan.handouts);
+    let handouts = super::handouts::texts(handouts);
     files.extend(handouts.map(|(path, text)| (folder.join(path), text)));
     files
 }

@@ -253,7 +253,10 @@ fn one_line(text: &str) -> String {
 
 fn client_context(host: &HostPlan) -> Option<&NomadClient> {
     host.files.iter().find_map(|file| match &file.content {
-        Content::Template(Template::NomadClient(client)) => Some(client),
+        Content::Template(template) => match &**template {
+            Template::NomadClient(client) => Some(client),
+            _ => None,
+        },
         _ => None,
     })
 }

@@ -12,7 +12,7 @@ fn keys(world: &World) -> Vec<(String, String, Leaf)> {
     for host in world.plan.hosts.values() {
         for file in &host.files {
             if let Content::PrivateKey(leaf) = &file.content {
-                keys.push((host.node.to_string(), file.path.clone(), leaf.clone()));
+                keys.push((host.node.to_string(), file.path.clone(), Leaf::clone(leaf)));
             }
         }
     }
