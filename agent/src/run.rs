@@ -21,6 +21,7 @@ use crate::follow::{self, Followed, Shared};
 use crate::gpu::{self, Answer, Busy, Gpus};
 use crate::ledger::{Ledger, LedgerError, Outbox};
 use crate::meter::{Listing, Meter, Observation, next_month_end};
+use crate::nomad;
 use crate::register::{self, RegisterError};
 use crate::settings::{self, Accounting, Settings};
 use crate::threads;
@@ -198,6 +199,9 @@ impl Daemon<'_> {
         if let Some(node_id) = &followed.node_id {
             self.belong(node_id)?;
         }
+        if let Err(error) = recognize(&mut self.meter, &self.ledger, &followed.allocations) {
+            self.complain(&error)?;
+        }
         let snapshot = self.groups.read(&self.meter.drivers(&followed.allocations));
         let busy = self.busy(&followed);
         let now = self.clock.now();
@@ -324,6 +328,20 @@ impl Daemon<'_> {
     }
 }
 
+/// Who has been written down already does not begin anew, however long ago that was.
+fn recognize(
+    meter: &mut Meter,
+    ledger: &Ledger,
+    listed: &[nomad::Allocation],
+) -> Result<(), LedgerError> {
+    for id in meter.beginning(listed) {
+        if ledger.has(&id)? {
+            meter.remember(&id);
+        }
+    }
+    Ok(())
+}
+
 /// Says of which allocation nothing but its groups was ever seen.
 fn warn(entry: &Entry) {
     let Body::Allocation(facts) = &entry.body else {
@@ -346,6 +364,39 @@ fn notify(states: &[NotifyState]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::meter::State;
+
+    fn started(id: &str) -> nomad::Allocation {
+        let facts = serde_json::json!({
+            "id": id, "namespace": "n", "job": "j", "group": "g", "name": "j.g[0]", "started_us": 1,
+            "tasks": [], "disk_mib": 0, "node_cores": 1, "node_mhz": 1,
+        });
+        nomad::Allocation {
+            facts: serde_json::from_value(facts).unwrap(),
+            started: true,
+            ended: None,
+            task_times: BTreeMap::new(),
+            modify_index: 1,
+        }
+    }
+
+    /// The state has forgotten it; the ledger has not.
+    #[test]
+    fn who_was_written_down_long_ago_is_recognized() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut ledger, _) = Ledger::open(&folder.path().join("ledger.db")).unwrap();
+        let (written, new) = (started("a"), started("b"));
+        let facts = Body::Allocation(Box::new(written.facts.clone()));
+        let now = Moment {
+            boot_us: 5,
+            wall_us: 5,
+        };
+        ledger.commit(vec![facts], &State::default(), now).unwrap();
+        let mut meter = Meter::new(State::default());
+        let listed = [written, new];
+        recognize(&mut meter, &ledger, &listed).unwrap();
+        assert_eq!(meter.beginning(&listed), ["b".to_owned()].into());
+    }
 
     #[test]
     fn the_next_look_is_at_the_end_of_the_month() {

@@ -223,6 +223,38 @@ fn one_that_is_over_does_not_begin_again_while_its_group_is_there() {
     }
 }
 
+/// The state forgets after a day; whoever keeps the ledger tells of it.
+#[test]
+fn one_that_was_written_long_ago_does_not_begin_again() {
+    type Story = fn(&mut Node);
+    let stories: [(&str, Story); 2] = [
+        ("its group", |node| {
+            node.used(ID, "main", 5);
+            node.watch(1);
+        }),
+        ("its name", |node| {
+            node.start(ID, &["main"]);
+            node.end(ID);
+        }),
+    ];
+    for (what_is_there, story) in stories {
+        for written in [true, false] {
+            let mut node = Node::new();
+            node.watch(1);
+            story(&mut node);
+            let listed: Vec<_> = node.allocations.values().cloned().collect();
+            let beginning: Vec<_> = node.meter.beginning(&listed).into_iter().collect();
+            assert_eq!(beginning, [ID], "{what_is_there}");
+            if written {
+                node.meter.remember(ID);
+            }
+            assert_eq!(node.meter.beginning(&listed).is_empty(), written);
+            node.watch(100);
+            assert_eq!(node.bodies.is_empty(), written, "{what_is_there}");
+        }
+    }
+}
+
 #[test]
 fn one_of_which_only_its_name_was_seen_is_a_gap_of_a_look() {
     let mut node = Node::new();

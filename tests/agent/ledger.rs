@@ -65,36 +65,27 @@ fn entries_and_state_are_there_again() {
     assert_eq!(seqs, (1..=bodies.len() as u64).collect::<Vec<_>>());
 }
 
-/// As an earlier version left it: over long ago, and its group still there.
 #[test]
-fn whose_facts_are_in_the_ledger_is_remembered_for_as_long_as_its_group_is_there() {
-    let id = "0a1b2c3d-0000-4000-8000-00000000abcd";
-    let mut node = Node::new();
-    node.start(id, &["main"]);
-    node.used(id, "main", 5);
-    node.watch(3);
-    node.end(id);
-    node.watch(1);
-    let rows = node.meter.state().rows();
-    let rows = rows
-        .into_iter()
-        .filter(|(key, _)| !key.starts_with("over/"));
-    let state = State::from_rows(rows).unwrap();
+fn it_tells_whose_facts_it_has() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ledger.db");
+    let (bodies, state, now) = sample();
     let (mut ledger, _) = Ledger::open(&path).unwrap();
     ledger.belong("node-1").unwrap();
+    assert!(!ledger.has("a").unwrap());
+    // Its intervals alone say nothing of it.
+    let intervals = bodies.iter().filter(|b| matches!(b, Body::Interval(_)));
     ledger
-        .commit(std::mem::take(&mut node.bodies), &state, node.moment())
+        .commit(intervals.cloned().collect(), &state, now)
         .unwrap();
+    assert!(!ledger.has("a").unwrap());
+    ledger.commit(bodies, &state, now).unwrap();
     drop(ledger);
-    for _ in 0..2 {
-        let (ledger, _) = Ledger::open(&path).unwrap();
-        node.meter = Meter::new(ledger.committed());
-        node.allocations.clear();
-        node.watch(100);
-        assert!(node.bodies.is_empty(), "{:?}", node.bodies);
-    }
+    let (mut ledger, _) = Ledger::open(&path).unwrap();
+    assert!(ledger.has("a").unwrap() && !ledger.has("b").unwrap());
+    // To the accounting service another ledger is another one's.
+    assert!(ledger.belong("node-2").unwrap());
+    assert!(!ledger.has("a").unwrap());
 }
 
 #[test]

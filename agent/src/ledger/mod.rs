@@ -21,6 +21,10 @@ use uuid::Uuid;
 use crate::meter::State;
 pub use outbox::{Batch, Outbox};
 
+/// Whether a ledger has the facts of an allocation: in the words of the index.
+const HAS: &str = "SELECT EXISTS (SELECT 1 FROM entries WHERE ledger = ?1 \
+                   AND json_extract(json, '$.allocation.id') = ?2)";
+
 /// How often the state is written when nothing happens, in µs.
 const EVERY_US: i64 = 10_000_000;
 /// How long delivered entries are kept, in µs.
@@ -124,6 +128,17 @@ impl Ledger {
     /// How many entries wait in memory for a disk that does not take them.
     pub fn waiting(&self) -> usize {
         self.waiting.len()
+    }
+
+    /// Whether the facts of an allocation are among the entries: to write them a second time would
+    /// have the accounting service refuse all that follows.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn has(&self, allocation: &str) -> Result<bool, LedgerError> {
+        let has = self.connection.prepare_cached(HAS);
+        has.and_then(|mut has| has.query_row(params![self.number, allocation], |row| row.get(0)))
+            .map_err(|source| self.error("read", source))
     }
 
     /// Says that nobody wants the entries: they are kept as long as delivered ones.
@@ -303,4 +318,22 @@ fn signed(value: u64) -> i64 {
 
 fn unsigned(value: i64) -> u64 {
     u64::try_from(value).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Each second everybody who is to begin is looked up, among what a month has left.
+    #[test]
+    fn whose_facts_it_has_is_found_by_the_index() {
+        let folder = tempfile::tempdir().unwrap();
+        let (ledger, _) = Ledger::open(&folder.path().join("ledger.db")).unwrap();
+        let plan = format!("EXPLAIN QUERY PLAN {HAS}");
+        let mut plan = ledger.connection.prepare(&plan).unwrap();
+        let steps = plan.query_map(params![1, "a"], |row| row.get::<_, String>(3));
+        let steps: Vec<String> = steps.unwrap().map(Result::unwrap).collect();
+        let by_index = |step: &String| step.contains("INDEX allocations (ledger=? AND <expr>=?)");
+        assert!(steps.iter().any(by_index), "{steps:?}");
+    }
 }

@@ -31,6 +31,8 @@ CREATE TABLE IF NOT EXISTS entries (
     json TEXT NOT NULL,
     UNIQUE (ledger, seq)
 ) STRICT;
+CREATE INDEX IF NOT EXISTS allocations ON entries (ledger, json_extract(json, '$.allocation.id'))
+    WHERE json_extract(json, '$.allocation.id') IS NOT NULL;
 CREATE TABLE IF NOT EXISTS state (key TEXT PRIMARY KEY, json TEXT NOT NULL) STRICT;
 ";
 
@@ -146,40 +148,11 @@ fn read(path: &Path) -> Result<(Connection, Row, BTreeMap<String, String>), Trou
             rows.insert(key, json);
         }
     }
-    match State::from_rows(rows.clone()) {
-        Ok(state) => rows.extend(remember(&connection, found.number, &state)?),
-        Err(error) => {
-            tracing::error!("{error}");
-            return Err(Trouble::Damaged);
-        }
+    if let Err(error) = State::from_rows(rows.clone()) {
+        tracing::error!("{error}");
+        return Err(Trouble::Damaged);
     }
     Ok((connection, found, rows))
-}
-
-/// Whose group is still there though it was over so long ago that the state has forgotten it.
-///
-/// An earlier version forgot it in spite of its group. Its entries, and no others, are in the ledger:
-/// to write it a second time would have the accounting service refuse all that follows.
-fn remember(
-    connection: &Connection,
-    ledger: i64,
-    state: &State,
-) -> rusqlite::Result<Vec<(String, String)>> {
-    let mut rows = Vec::new();
-    for id in state.strangers() {
-        let written = "SELECT EXISTS (SELECT 1 FROM entries WHERE ledger = ?1 AND instr(json, ?2))";
-        let quoted = format!("\"{id}\"");
-        let written: bool =
-            connection.query_row(written, params![ledger, quoted], |row| row.get(0))?;
-        if let Some((key, json)) = State::row_of_over(&id).filter(|_| written) {
-            connection.execute(
-                "INSERT OR REPLACE INTO state (key, json) VALUES (?1, ?2)",
-                params![key, json],
-            )?;
-            rows.push((key, json));
-        }
-    }
-    Ok(rows)
 }
 
 /// A ledger that is this process's own, until this is dropped.

@@ -27,8 +27,7 @@ impl Meter {
         };
         for allocation in listing.allocations {
             let id = &allocation.facts.id;
-            let known = self.state.allocations.contains_key(id) || self.state.over.contains_key(id);
-            if known || !allocation.started {
+            if self.state.knows(id) || !allocation.started {
                 continue;
             }
             let open = self.state.open(allocation, now, before.unwrap_or(now));

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use federation::usage::{self, End, Moment};
 
-use super::state::{Glimpse, State};
+use super::state::{Glimpse, Over, State};
 use super::{Listing, Meter};
 use crate::cgroup::{Snapshot, TaskKey};
 use crate::nomad::{self, TaskTimes};
@@ -51,6 +51,23 @@ impl Meter {
             }
         }
         doubts
+    }
+
+    /// Allocations that would begin soon, by what Nomad lists and what the kernel has shown.
+    ///
+    /// The state remembers for a day who is over. Of whom it has forgotten the ledger still tells.
+    pub fn beginning(&self, listed: &[nomad::Allocation]) -> BTreeSet<String> {
+        let started = listed.iter().filter(|listed| listed.started);
+        let listed = started.map(|listed| listed.facts.id.as_str());
+        let listed = listed.filter(|id| !self.state.knows(id));
+        let all = listed.chain(self.state.shown().into_keys());
+        all.map(str::to_owned).collect()
+    }
+
+    /// Takes that an allocation is over, and all written of it: it does not begin again.
+    pub fn remember(&mut self, id: &str) {
+        let over = Over { ended_us: 0 };
+        self.state.over.insert(id.to_owned(), over);
     }
 
     /// Takes note of groups that have appeared.
@@ -125,6 +142,11 @@ impl Meter {
 }
 
 impl State {
+    /// Whether an allocation is metered, or was.
+    pub(super) fn knows(&self, id: &str) -> bool {
+        self.allocations.contains_key(id) || self.over.contains_key(id)
+    }
+
     /// What is known by its tasks' groups alone, by allocation.
     fn shown(&self) -> BTreeMap<&str, Vec<Shown<'_>>> {
         let glimpses = self.glimpses.iter();
@@ -132,8 +154,7 @@ impl State {
         let mut shown: BTreeMap<&str, Vec<Shown>> = BTreeMap::new();
         for task in self.counted().chain(glimpses) {
             let id = task.0.allocation.as_str();
-            let known = self.allocations.contains_key(id) || self.over.contains_key(id);
-            if !known && is_nomads(id) {
+            if !self.knows(id) && is_nomads(id) {
                 shown.entry(id).or_default().push(task);
             }
         }
@@ -150,11 +171,6 @@ impl State {
                 (id.as_str(), own.collect())
             })
             .collect()
-    }
-
-    /// The IDs of all groups that are known, and of no allocation that is.
-    pub(crate) fn strangers(&self) -> BTreeSet<String> {
-        self.shown().into_keys().map(str::to_owned).collect()
     }
 
     fn counted(&self) -> impl Iterator<Item = Shown<'_>> {

@@ -99,14 +99,11 @@ impl Meter {
     /// are in `listed` and were not seen before. 0 is a device that begins anew.
     pub fn questions(&self, listed: &[nomad::Allocation]) -> Vec<(String, u64)> {
         let mut since = BTreeMap::new();
-        let known = |id: &String| {
-            self.state.allocations.contains_key(id) || self.state.over.contains_key(id)
-        };
         let lives = |new: &&nomad::Allocation| new.started && new.ended.is_none();
         for new in listed
             .iter()
             .filter(lives)
-            .filter(|new| !known(&new.facts.id))
+            .filter(|new| !self.state.knows(&new.facts.id))
         {
             let devices = new.facts.tasks.iter().flat_map(|task| &task.devices);
             let start_us = u64::try_from(new.facts.started_us).unwrap_or(0);

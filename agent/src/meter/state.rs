@@ -254,13 +254,6 @@ impl State {
         Ok(state)
     }
 
-    /// The row that says of an allocation that it is over, whenever that was.
-    pub(crate) fn row_of_over(id: &str) -> Option<(String, String)> {
-        let over = Over { ended_us: 0 };
-        let json = serde_json::to_string(&over).ok()?;
-        Some((format!("over/{id}"), json))
-    }
-
     /// A number that changes when an allocation or a task begins or ends.
     pub fn shape(&self) -> u64 {
         let mut hasher = DefaultHasher::new();
