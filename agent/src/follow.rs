@@ -5,7 +5,8 @@
 //! one that is over. So the other asks the servers' memory of changes for those
 //! that somebody is in doubt about: the meter, which has seen something of them
 //! in the kernel, and the list, from which they have vanished. Nobody in doubt
-//! costs nothing.
+//! costs nothing. What began and was forgotten before the agent was there nobody has
+//! seen: so it asks once for all that the list does not have.
 
 mod known;
 
@@ -101,6 +102,7 @@ fn listen(
             shared.change(|known| known.recall(&question, told, clock.now()));
         }
         all?;
+        shared.change(|known| known.answered(&question));
         nomad = Some(asked);
         if std::mem::take(failures) > 0 {
             tracing::info!("Nomad's servers tell of allocations again");

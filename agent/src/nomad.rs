@@ -82,15 +82,33 @@ pub struct Devices {
     pub ids: BTreeMap<String, bool>,
 }
 
-/// Whom to ask the servers for.
+/// What to ask the servers for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Question {
-    /// The node that they are of.
+    /// The node that the allocations are of.
     pub node_id: String,
-    /// Their IDs.
-    pub ids: BTreeSet<String>,
+    /// Which of its allocations.
+    pub whom: Whom,
     /// Which of them the node's list has.
     pub listed: BTreeSet<String>,
+}
+
+/// Which allocations to ask the servers for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Whom {
+    /// Those with these IDs.
+    Ids(BTreeSet<String>),
+    /// All that they remember of the node and its list does not have.
+    Unlisted,
+}
+
+impl Whom {
+    fn topics(&self) -> Vec<api::Topic> {
+        match self {
+            Self::Ids(ids) => ids.iter().cloned().map(api::Topic::Allocation).collect(),
+            Self::Unlisted => vec![api::Topic::Allocations],
+        }
+    }
 }
 
 /// Why Nomad gave no answer.
@@ -187,7 +205,7 @@ impl Nomad {
     /// What the servers remember of some allocations of a node, or tell of them within `wait`;
     /// and what went wrong, if anything did: what was told until then is given all the same.
     ///
-    /// Ends as soon as all of them are known to be over. Needs `read-job` in each namespace.
+    /// Ends as soon as all whose IDs were asked for are known to be over. Needs `read-job` in each namespace.
     pub fn recall(
         &self,
         question: &Question,
@@ -197,8 +215,8 @@ impl Nomad {
             Ok(known) => known,
             Err(error) => return (Vec::new(), Err(error)),
         };
-        let mut recall = Recall::of(&question.node_id, &question.listed);
-        let asked = self.remembered(&mut recall, &question.ids, wait);
+        let mut recall = Recall::of(question);
+        let asked = self.remembered(&mut recall, &question.whom, wait);
         // The one may work where the other does not: a job can be asked for in two ways.
         let jobs = self.jobs(&mut recall);
         let told = recall.allocations(cores, mhz, self.shift_us);
@@ -208,16 +226,15 @@ impl Nomad {
     fn remembered(
         &self,
         recall: &mut Recall,
-        ids: &BTreeSet<String>,
+        whom: &Whom,
         wait: Duration,
     ) -> Result<(), NomadError> {
-        let topics = ids.iter().cloned().map(api::Topic::Allocation);
-        let Some(call) = api::events(topics) else {
+        let Some(call) = api::events(whom.topics()) else {
             return Ok(());
         };
         self.wire.listen(&call, wait, |line| {
             recall.take(line);
-            !recall.are_over(ids)
+            !recall.is_enough()
         })?;
         Ok(())
     }

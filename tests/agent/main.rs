@@ -15,6 +15,7 @@ mod direction;
 mod discover;
 mod doubt;
 mod gpu;
+mod known;
 mod ledger;
 mod meter;
 mod nomad;

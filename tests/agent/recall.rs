@@ -6,22 +6,18 @@ use std::net::{TcpListener, TcpStream};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use agent::follow::Known;
-use agent::nomad::{Allocation, Node, Question, Recall};
+use agent::nomad::{Allocation, Question, Recall, Whom};
 use agent::wire;
 use federation::http::{Answer, Api, Call};
 use federation::nomad::{Events, PlacedJob, Topic, events};
-use federation::usage::Moment;
-
-use super::timeline::{S, facts};
 
 /// Placed at index 446, over at 449 with all that it ever did, and removed at once.
 const ALLOCATION: &str = include_str!("fixtures/events-of-an-allocation.ndjson");
 /// Registered at 445, and removed at 450.
 const JOB: &str = include_str!("fixtures/events-of-a-job.ndjson");
-const ID: &str = "0a1b2c3d-0000-4000-8000-00000000abcd";
+pub(crate) const ID: &str = "0a1b2c3d-0000-4000-8000-00000000abcd";
 /// Where it was placed.
-const NODE: &str = "11111111-0000-4000-8000-000000000001";
+pub(crate) const NODE: &str = "11111111-0000-4000-8000-000000000001";
 
 fn any() -> Call<Events> {
     events([Topic::Allocation(ID.to_owned())]).unwrap()
@@ -36,17 +32,17 @@ fn lines(text: &str) -> Vec<Events> {
     text.lines().map(read).collect()
 }
 
-fn ids(of: &[&str]) -> BTreeSet<String> {
+pub(crate) fn ids(of: &[&str]) -> BTreeSet<String> {
     of.iter().map(|id| (*id).to_owned()).collect()
 }
 
 fn over() -> Recall {
-    let mut recall = Recall::of(NODE, &ids(&[]));
+    let mut recall = Recall::of(&about(&[ID]));
     for line in lines(ALLOCATION) {
-        assert!(!recall.are_over(&ids(&[ID])), "the last line says so");
+        assert!(!recall.is_enough(), "the last line says so");
         recall.take(line);
     }
-    assert!(recall.are_over(&ids(&[ID])) && !recall.are_over(&ids(&[ID, "other"])));
+    assert!(recall.is_enough());
     recall
 }
 
@@ -119,7 +115,7 @@ fn what_was_asked_for_later_is_not_its_job() {
 /// Facts are frozen when an allocation begins: nobody may begin one whose job is still asked for.
 #[test]
 fn one_that_is_not_over_waits_for_its_job() {
-    let mut recall = Recall::of(NODE, &ids(&[]));
+    let mut recall = Recall::of(&about(&[ID]));
     lines(ALLOCATION)
         .into_iter()
         .take(3)
@@ -130,153 +126,77 @@ fn one_that_is_not_over_waits_for_its_job() {
     assert_eq!(recall.allocations(4, 8_000, 0).len(), 1);
 }
 
-fn node() -> Node {
-    Node {
-        id: NODE.to_owned(),
-        name: "n".to_owned(),
-        datacenter: "d".to_owned(),
-        kind: None,
-        cores: 4,
-        mhz: 8_000,
-        memory_mib: 0,
-        disk_mib: 0,
-        devices: Vec::new(),
-    }
-}
-
-fn at(second: i64) -> Moment {
-    Moment {
-        boot_us: second * S,
-        wall_us: second * S,
-    }
-}
-
-fn pending() -> Allocation {
-    Allocation {
-        facts: facts(ID, &["main"], 0),
-        started: false,
-        ended: None,
-        task_times: [].into(),
-        modify_index: 446,
-    }
-}
-
-fn complete() -> Allocation {
+pub(crate) fn complete() -> Allocation {
     over().allocations(4, 8_000, 0).pop().unwrap()
 }
 
 /// A question about some of the node, of whom the list has none.
-fn about(of: &[&str]) -> Question {
+pub(crate) fn about(of: &[&str]) -> Question {
     Question {
         node_id: NODE.to_owned(),
-        ids: ids(of),
+        whom: Whom::Ids(ids(of)),
         listed: ids(&[]),
     }
 }
 
-#[test]
-fn one_that_vanished_from_the_list_before_it_was_over_is_asked_for() {
-    let mut known = Known::default();
-    known.doubt(ids(&[ID]));
-    assert_eq!(
-        known.question(at(0)),
-        None,
-        "which node this is, is not known yet"
-    );
-    known.doubt(ids(&[]));
-    known.list(&node(), vec![pending()], at(1));
-    assert_eq!(
-        (known.question(at(1)), known.next_question_us()),
-        (None, None)
-    );
-    known.list(&node(), Vec::new(), at(2));
-    let question = known.question(at(2)).unwrap();
-    assert_eq!(question, about(&[ID]));
-    known.recall(&question, vec![complete()], at(3));
-    assert_eq!(
-        (known.question(at(9)), known.next_question_us()),
-        (None, None)
-    );
-    // The list, which does not have it, takes nothing away, and the meter's doubt is answered.
-    known.list(&node(), Vec::new(), at(4));
-    known.doubt(ids(&[ID]));
-    assert_eq!(known.question(at(9)), None);
-    let followed = known.followed();
-    let [one] = followed.allocations.as_slice() else {
-        panic!("{followed:?}")
-    };
-    assert_eq!(one.ended, complete().ended);
-    assert_eq!((followed.cores, followed.heard), (4, Some(at(4))));
-    assert_eq!(followed.heard_since, Some(at(1)));
-    known.list(&node(), Vec::new(), at(3 + 601));
-    assert!(
-        known.followed().allocations.is_empty(),
-        "long after all have taken it"
-    );
-}
-
-/// What the list said of it the servers' memory may not know any more.
-#[test]
-fn one_that_was_listed_keeps_the_facts_of_the_list() {
-    for vanishes in [true, false] {
-        let mut known = Known::default();
-        known.list(&node(), vec![pending()], at(1));
-        known.doubt(ids(&[ID]));
-        let mut question = known.question(at(1)).unwrap();
-        assert_eq!(question.listed, ids(&[ID]));
-        if vanishes {
-            known.list(&node(), Vec::new(), at(2));
-            question = known.question(at(2)).unwrap();
-            assert_eq!(question.listed, ids(&[]));
-        }
-        known.recall(&question, vec![complete()], at(3));
-        known.list(&node(), Vec::new(), at(4));
-        let followed = known.followed();
-        let one = followed.allocations.first().unwrap();
-        assert_eq!(one.ended, complete().ended);
-        assert_eq!(one.facts.job, "train", "as the list said");
-        assert_eq!(one.facts.tasks[0].driver, "exec");
-        assert_eq!(one.facts.started_us, complete().facts.started_us);
+/// The question that is asked once, while the list has nobody.
+pub(crate) fn about_all() -> Question {
+    Question {
+        whom: Whom::Unlisted,
+        ..about(&[])
     }
 }
 
 #[test]
-fn a_node_with_another_id_knows_nothing_of_the_old_ones_allocations() {
-    let mut known = Known::default();
-    let lives = Allocation {
-        started: true,
-        ..pending()
+fn of_all_that_is_remembered_only_the_nodes_own_and_unlisted_is_taken() {
+    let listed = Question {
+        listed: ids(&[ID]),
+        ..about_all()
     };
-    known.list(&node(), vec![lives], at(1));
-    known.list(&node(), Vec::new(), at(2));
-    known.recall(&about(&["b"]), vec![complete()], at(3));
-    let asked = known.question(at(3));
-    assert_eq!(known.followed().allocations.len(), 1);
-    let other = Node {
-        id: "22222222-0000-4000-8000-000000000002".to_owned(),
-        ..node()
+    let another = Question {
+        node_id: "22222222-0000-4000-8000-000000000002".to_owned(),
+        ..about_all()
     };
-    known.list(&other, Vec::new(), at(4));
-    assert!(known.followed().allocations.is_empty());
-    assert_eq!(known.question(at(100)), None);
-    // Nor does an answer that comes late.
-    known.recall(&asked.unwrap_or(about(&[ID])), vec![complete()], at(5));
-    assert!(known.followed().allocations.is_empty());
+    for (question, told) in [(about_all(), 1), (listed, 0), (another, 0)] {
+        let mut recall = Recall::of(&question);
+        for line in lines(ALLOCATION) {
+            recall.take(line);
+            assert!(!recall.is_enough(), "nobody knows whether there are more");
+        }
+        assert_eq!(recall.missing_jobs().len(), told);
+        assert_eq!(recall.allocations(4, 8_000, 0).len(), told);
+    }
+    // Of which node it is, is not left to chance.
+    let mut recall = Recall::of(&about_all());
+    for mut line in lines(ALLOCATION) {
+        for event in &mut line.events {
+            let placed = event.payload.allocation.as_mut().unwrap();
+            placed.node_id = String::new();
+        }
+        recall.take(line);
+    }
+    assert!(recall.allocations(4, 8_000, 0).is_empty());
 }
 
 #[test]
 fn what_another_node_runs_is_not_recalled() {
-    let mut recall = Recall::of("22222222-0000-4000-8000-000000000002", &ids(&[]));
+    let mut recall = Recall::of(&Question {
+        node_id: "22222222-0000-4000-8000-000000000002".to_owned(),
+        ..about(&[ID])
+    });
     for line in lines(ALLOCATION) {
         recall.take(line);
     }
-    assert!(!recall.are_over(&ids(&[ID])));
+    assert!(!recall.is_enough());
     assert!(recall.allocations(4, 8_000, 0).is_empty());
 }
 
 #[test]
 fn the_job_of_one_that_is_listed_is_not_asked_for() {
-    let mut recall = Recall::of(NODE, &ids(&[ID]));
+    let mut recall = Recall::of(&Question {
+        listed: ids(&[ID]),
+        ..about(&[ID])
+    });
     for line in lines(ALLOCATION).into_iter().take(3) {
         recall.take(line);
     }
@@ -287,7 +207,7 @@ fn the_job_of_one_that_is_listed_is_not_asked_for() {
 /// Behind the second colon of a topic there is nothing that Nomad understands.
 #[test]
 fn a_job_with_a_colon_in_its_id_is_asked_for_by_its_name_only() {
-    let mut recall = Recall::of(NODE, &ids(&[]));
+    let mut recall = Recall::of(&about(&[ID]));
     for mut line in lines(ALLOCATION) {
         for event in &mut line.events {
             let placed = event.payload.allocation.as_mut().unwrap();
@@ -303,7 +223,7 @@ fn a_job_with_a_colon_in_its_id_is_asked_for_by_its_name_only() {
 /// As the servers call it while its node is away: nobody is to ask on and on whether it is over.
 #[test]
 fn one_that_is_lost_is_over_when_its_tasks_have_ended() {
-    let mut recall = Recall::of(NODE, &ids(&[]));
+    let mut recall = Recall::of(&about(&[ID]));
     for finished in [false, true] {
         for mut line in lines(ALLOCATION) {
             for event in &mut line.events {
@@ -316,100 +236,10 @@ fn one_that_is_lost_is_over_when_its_tasks_have_ended() {
             }
             recall.take(line);
         }
-        assert_eq!(recall.are_over(&ids(&[ID])), finished);
+        assert_eq!(recall.is_enough(), finished);
         let told = recall.allocations(4, 8_000, 0);
         assert_eq!(told[0].ended.is_some(), finished, "the same rule");
     }
-}
-
-#[test]
-fn who_is_asked_for_in_vain_is_given_up_by_the_list_but_not_by_the_meter() {
-    let mut known = Known::default();
-    known.list(&node(), vec![pending()], at(1));
-    known.list(&node(), Vec::new(), at(2));
-    for second in [3, 13, 23] {
-        let asked = known.question(at(second)).unwrap();
-        known.recall(&asked, Vec::new(), at(second));
-    }
-    assert_eq!(known.question(at(100)), None);
-    known.doubt(ids(&[ID]));
-    for second in [100, 200, 300, 400, 500] {
-        let asked = known.question(at(second)).unwrap();
-        known.recall(&asked, Vec::new(), at(second));
-    }
-}
-
-/// Some servers hold a stream for half a minute after its listener has gone.
-#[test]
-fn who_is_asked_for_in_vain_is_asked_for_less_and_less_often() {
-    let mut known = Known::default();
-    known.list(&node(), Vec::new(), at(1));
-    known.doubt(ids(&[ID]));
-    let mut now = at(10);
-    let mut pauses = Vec::new();
-    for _ in 0..7 {
-        let asked = known.question(now).unwrap();
-        known.recall(&asked, Vec::new(), now);
-        // The meter's doubt is told each second.
-        known.doubt(ids(&[ID]));
-        let next_us = known.next_question_us().unwrap();
-        pauses.push((next_us - now.boot_us) / 100_000);
-        now.boot_us = next_us - 1;
-        assert_eq!(known.question(now), None);
-        now.boot_us = next_us;
-    }
-    assert_eq!(pauses, [2, 2, 2, 10, 50, 150, 150]);
-    // Somebody else is asked for at once, and who is in doubt anew is as well.
-    known.doubt(ids(&["b"]));
-    assert_eq!(known.question(at(10)), Some(about(&["b"])));
-    known.doubt(ids(&[ID]));
-    assert_eq!(known.question(at(10)), Some(about(&[ID])));
-}
-
-#[test]
-fn of_many_all_are_asked_for_in_turn() {
-    let mut known = Known::default();
-    known.list(&node(), Vec::new(), at(1));
-    let all: BTreeSet<String> = (0..120).map(|n| format!("{n:03}")).collect();
-    known.doubt(all.clone());
-    let mut heard = BTreeSet::new();
-    for _ in 0..3 {
-        let asked = known.question(at(2)).unwrap();
-        assert!(asked.ids.len() <= 50, "an address has a length");
-        known.recall(&asked, Vec::new(), at(2));
-        heard.extend(asked.ids);
-    }
-    assert_eq!(heard, all);
-}
-
-#[test]
-fn the_newer_word_counts_and_the_list_knows_the_job() {
-    let mut known = Known::default();
-    known.list(&node(), vec![pending()], at(1));
-    known.recall(&about(&[ID]), vec![complete()], at(2));
-    let followed = known.followed();
-    let one = followed.allocations.first().unwrap();
-    assert!(one.ended.is_some());
-    assert_eq!(one.facts.job, "train", "as the list said");
-    assert_eq!(one.facts.started_us, complete().facts.started_us);
-    let newest = Allocation {
-        modify_index: 450,
-        ..pending()
-    };
-    known.list(&node(), vec![newest.clone()], at(3));
-    assert_eq!(known.followed().allocations.as_slice(), [newest]);
-}
-
-#[test]
-fn nomad_is_heard_since_it_answered_again() {
-    let mut known = Known::default();
-    known.list(&node(), Vec::new(), at(1));
-    known.list(&node(), Vec::new(), at(2));
-    assert_eq!(known.followed().heard_since, Some(at(1)));
-    known.fail("away".to_owned());
-    assert_eq!(known.followed().heard_since, None);
-    known.list(&node(), Vec::new(), at(9));
-    assert_eq!(known.followed().heard_since, Some(at(9)));
 }
 
 /// Tells the lines and half a one more, three times: goes on after it twice, and ends once. Then it refuses:

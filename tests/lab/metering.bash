@@ -149,16 +149,32 @@ metered_short() {
 # Ten jobs of 50 ms each, purged and collected the moment they are over: in none of Nomad's lists,
 # or in none as one that is over.
 forgotten_at_once() {
-	local i
+	flash 10
+	judge_flashes 10
+}
+
+# Two such jobs while the agent is away: they have shown it nothing, and only the servers' memory tells.
+forgotten_while_away() {
+	on h4 'sudo systemctl stop atoll-agent'
+	flash 2
+	on h4 'sudo systemctl start atoll-agent'
+	judge_flashes 2
+}
+
+flash() { # COUNT
 	on h1 'cat >/tmp/flash.py' <"$LAB/flash.py"
 	secret nomad/management-token |
-		on h1 "sudo sh -c 'read -r NOMAD_TOKEN; export NOMAD_TOKEN; python3 /tmp/flash.py 10'" >"$STATE/flash.json" ||
-		wrong "Nomad did not run and forget ten jobs"
+		on h1 "sudo sh -c 'read -r NOMAD_TOKEN; export NOMAD_TOKEN; python3 /tmp/flash.py $1'" >"$STATE/flash.json" ||
+		wrong "Nomad did not run and forget $1 jobs"
 	python3 -c 'import json, sys
 for i, a in enumerate(json.load(open(sys.argv[1]))): json.dump(a, open(f"{sys.argv[2]}/flash-{i}.json", "w"))' \
 		"$STATE/flash.json" "$STATE"
+}
+
+judge_flashes() { # COUNT
+	local i
 	# One that nobody waited for may have no use that anybody saw; but its life is known to the microsecond.
-	for ((i = 0; i < 10; i++)); do
+	for ((i = 0; i < $1; i++)); do
 		judge "flash-$i" --allow gap --allow inferred
 	done
 	python3 "$LAB/usage.py" facts --allocations "$STATE/flash.json" --entries "$STATE/entries.json" ||
@@ -318,6 +334,7 @@ metering_cases() {
 	try "three jobs are metered: GPU, CPU and wall time are the truth" metered_three
 	try "a job of 50 ms is metered, whatever runs it" metered_short
 	try "jobs that Nomad forgets the moment they are over are metered, each with its facts, once" forgotten_at_once
+	try "so are those that it forgot while the agent was away" forgotten_while_away
 	try "a job over a month's end is split to the second, in intervals and messages" across_a_month_end
 	try "twenty kills at random moments change no sum" killed
 	try "a job that ran while nobody listened arrives" service_down

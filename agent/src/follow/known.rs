@@ -7,7 +7,7 @@ use std::time::Duration;
 use federation::usage::{self, Moment};
 
 use crate::clock::Clock;
-use crate::nomad::{Allocation, Node, Question};
+use crate::nomad::{Allocation, Node, Question, Whom};
 
 /// How long one that is over is told of after it was recalled, in µs: until long after everybody has taken it.
 const OVER_US: i64 = 600_000_000;
@@ -56,6 +56,9 @@ pub struct Known {
     asked: BTreeMap<String, Asked>,
     /// Who was asked for last: the others come first then.
     last: String,
+    /// Whether the servers have told of all that the list does not have: what began and was
+    /// forgotten before anybody looked.
+    told_all: bool,
 }
 
 /// One that vanished: what the list last said of it, and how often it was asked for.
@@ -121,8 +124,21 @@ impl Known {
             };
             self.recalled.insert(id, (told, now));
         }
-        self.last = question.ids.last().cloned().unwrap_or_default();
-        for id in &question.ids {
+        if let Whom::Ids(ids) = &question.whom {
+            self.note_asked(ids, now);
+        }
+        self.merge(now);
+    }
+
+    /// A question was answered to its end: nothing of what was asked for is left untold.
+    pub fn answered(&mut self, question: &Question) {
+        let ours = self.followed.node_id.as_ref() == Some(&question.node_id);
+        self.told_all |= ours && question.whom == Whom::Unlisted;
+    }
+
+    fn note_asked(&mut self, ids: &BTreeSet<String>, now: Moment) {
+        self.last = ids.last().cloned().unwrap_or_default();
+        for id in ids {
             if self.is_over(id) {
                 self.doubts.remove(id);
             }
@@ -139,7 +155,6 @@ impl Known {
             vanished.tries < TRIES && told.is_none_or(|(told, _)| told.ended.is_none())
         });
         self.forget_asked();
-        self.merge(now);
     }
 
     /// What the list says of an allocation, or said last.
@@ -167,26 +182,41 @@ impl Known {
         self.forget_asked();
     }
 
-    /// Whom to ask the servers for now, if Nomad has said which node this is.
+    /// What to ask the servers for now, if Nomad has said which node this is.
+    ///
+    /// Who is in doubt comes first; then once, for what nobody could see, all that the list does not have.
     pub fn question(&self, now: Moment) -> Option<Question> {
         let node_id = self.followed.node_id.clone()?;
+        let ids = self.due(now);
+        let listed = self.listed.iter().map(|listed| &listed.facts.id).cloned();
+        if !ids.is_empty() {
+            return Some(Question {
+                node_id,
+                listed: listed.filter(|id| ids.contains(id)).collect(),
+                whom: Whom::Ids(ids),
+            });
+        }
+        (!self.told_all).then(|| Question {
+            node_id,
+            whom: Whom::Unlisted,
+            listed: listed.collect(),
+        })
+    }
+
+    fn due(&self, now: Moment) -> BTreeSet<String> {
         let due = |id: &&String| self.due_us(id) <= now.boot_us;
         let all: BTreeSet<&String> = self.in_doubt().filter(due).collect();
         let (before, after): (Vec<_>, Vec<_>) = all.into_iter().partition(|id| **id <= self.last);
         let turn = after.into_iter().chain(before).take(AT_ONCE);
-        let ids: BTreeSet<String> = turn.cloned().collect();
-        let listed = self.listed.iter().map(|listed| &listed.facts.id);
-        let listed = listed.filter(|id| ids.contains(*id)).cloned().collect();
-        (!ids.is_empty()).then_some(Question {
-            node_id,
-            ids,
-            listed,
-        })
+        turn.cloned().collect()
     }
 
-    /// When somebody is to be asked for, on the boot clock; none while nobody is in doubt.
+    /// When something is to be asked for, on the boot clock; none while nobody is in doubt.
     pub fn next_question_us(&self) -> Option<i64> {
         self.followed.node_id.as_ref()?;
+        if !self.told_all {
+            return Some(i64::MIN);
+        }
         self.in_doubt().map(|id| self.due_us(id)).min()
     }
 

@@ -4,15 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use federation::nomad::{Events, Placed, PlacedJob, Topic};
 
-use super::{Allocation, allocation_of, ended, is_over};
+use super::{Allocation, Question, Whom, allocation_of, ended, is_over};
 
 /// What was told of some allocations, and of the jobs that they are of.
 #[derive(Debug, Clone)]
 pub struct Recall {
-    /// The node whose allocations they must be.
-    node_id: String,
-    /// Which of them the list has: it knows their jobs.
-    listed: BTreeSet<String>,
+    question: Question,
     placed: BTreeMap<String, Placed>,
     jobs: Vec<PlacedJob>,
     /// Everything up to this Raft index has been told of the jobs.
@@ -20,11 +17,10 @@ pub struct Recall {
 }
 
 impl Recall {
-    /// Nothing yet, of a node's allocations, of which its list has some.
-    pub fn of(node_id: &str, listed: &BTreeSet<String>) -> Self {
+    /// Nothing yet of what is asked for.
+    pub fn of(question: &Question) -> Self {
         Self {
-            node_id: node_id.to_owned(),
-            listed: listed.clone(),
+            question: question.clone(),
             placed: BTreeMap::new(),
             jobs: Vec::new(),
             jobs_index: 0,
@@ -34,8 +30,10 @@ impl Recall {
     /// Takes a line of which allocations were asked for. Another node's are not ours, though their groups may be here.
     pub fn take(&mut self, line: Events) {
         let placed = line.events.into_iter().filter_map(|e| e.payload.allocation);
-        let ours = placed.filter(|p| p.node_id.is_empty() || p.node_id == self.node_id);
-        for placed in ours {
+        for placed in placed {
+            if !self.is_ours(&placed) {
+                continue;
+            }
             let known = self.placed.get(&placed.id);
             if known.is_none_or(|known| known.modify_index <= placed.modify_index) {
                 self.placed.insert(placed.id.clone(), placed);
@@ -43,10 +41,26 @@ impl Recall {
         }
     }
 
-    /// Whether all of these are known to be over, with all that ran in them.
-    pub fn are_over(&self, ids: &BTreeSet<String>) -> bool {
+    fn is_ours(&self, placed: &Placed) -> bool {
+        let here = placed.node_id == self.question.node_id;
+        match &self.question.whom {
+            Whom::Ids(_) => here || placed.node_id.is_empty(),
+            Whom::Unlisted => here && !self.is_listed(placed),
+        }
+    }
+
+    /// Whether the list has it: it knows the job.
+    fn is_listed(&self, placed: &Placed) -> bool {
+        self.question.listed.contains(&placed.id)
+    }
+
+    /// Whether all whose IDs were asked for are known to be over, with all that ran in them.
+    pub fn is_enough(&self) -> bool {
         let over = |id: &String| self.placed.get(id).is_some_and(|p| ended(p, 0).is_some());
-        ids.iter().all(over)
+        match &self.question.whom {
+            Whom::Ids(ids) => ids.iter().all(over),
+            Whom::Unlisted => false,
+        }
     }
 
     /// The jobs that are needed and not known, and that the stream can be asked for.
@@ -59,9 +73,7 @@ impl Recall {
     fn jobless(&self) -> impl Iterator<Item = &Placed> {
         let all = self.placed.values();
         all.filter(|placed| {
-            placed.job.is_none()
-                && !self.listed.contains(&placed.id)
-                && self.job_of(placed).is_none()
+            placed.job.is_none() && !self.is_listed(placed) && self.job_of(placed).is_none()
         })
     }
 
@@ -106,7 +118,7 @@ impl Recall {
         let whole = self.placed.values().filter_map(|placed| {
             let mut placed = placed.clone();
             placed.job = placed.job.take().or_else(|| self.job_of(&placed).cloned());
-            let known = placed.job.is_some() || self.listed.contains(&placed.id);
+            let known = placed.job.is_some() || self.is_listed(&placed);
             (known || is_over(&placed)).then_some(placed)
         });
         whole

@@ -12,20 +12,24 @@ use serde::Deserialize;
 use super::placed::{Placed, PlacedJob};
 use crate::http::{Api, Call, Method};
 
-/// What is asked for, by its ID.
+/// What is asked for.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Topic {
-    /// An allocation.
+    /// Every allocation, on any node of the region.
+    Allocations,
+    /// An allocation, by its ID.
     Allocation(String),
-    /// A job, in whatever namespace.
+    /// A job by its ID, in whatever namespace.
     Job(String),
 }
 
 impl Topic {
     /// Whether Nomad takes it: what is behind a second colon it does not understand, and refuses all.
     pub fn can_be_asked_for(&self) -> bool {
-        let (Self::Allocation(id) | Self::Job(id)) = self;
-        !id.is_empty() && !id.contains(':')
+        match self {
+            Self::Allocations => true,
+            Self::Allocation(id) | Self::Job(id) => !id.is_empty() && !id.contains(':'),
+        }
     }
 }
 
@@ -70,13 +74,17 @@ pub fn events(topics: impl IntoIterator<Item = Topic>) -> Option<Call<Events>> {
     let none = path.len();
     for topic in topics.into_iter().filter(Topic::can_be_asked_for) {
         let (kind, id) = match &topic {
-            Topic::Allocation(id) => ("Allocation", id),
-            Topic::Job(id) => ("Job", id),
+            Topic::Allocations => ("Allocation", None),
+            Topic::Allocation(id) => ("Allocation", Some(id)),
+            Topic::Job(id) => ("Job", Some(id)),
         };
         path.push_str("&topic=");
         path.push_str(kind);
         path.push(':');
-        escape(&mut path, id);
+        match id {
+            Some(id) => escape(&mut path, id),
+            None => path.push('*'),
+        }
     }
     (path.len() > none).then(|| Call::json(Api::Nomad, Method::Get, path))
 }
@@ -115,6 +123,10 @@ mod tests {
         assert_eq!(
             events(topics).unwrap().path,
             "/v1/event/stream?namespace=*&index=1&topic=Allocation:0a1b-2c&topic=Job:a%2Fperiodic-1%26x"
+        );
+        assert_eq!(
+            events([Topic::Allocations]).unwrap().path,
+            "/v1/event/stream?namespace=*&index=1&topic=Allocation:*"
         );
         assert_eq!(whole_job("a/b", "n").path, "/v1/job/a%2Fb?namespace=n");
     }
