@@ -10,6 +10,11 @@ use crate::plan::{Service, Storage};
 pub(super) const PROGRAMS: &str = "/var/lib/atoll/programs";
 /// Where a run leaves what it has put in place.
 pub(super) const MANIFEST: &str = "/var/lib/atoll/manifest.json";
+/// Which system it is: os-release(5).
+const SYSTEM: &str = "/etc/os-release";
+/// Accounts and groups of the host itself. Everybody whom a file of ours can belong to is in them.
+const ACCOUNTS: &str = "/etc/passwd";
+const GROUPS: &str = "/etc/group";
 /// Where Docker keeps the configuration of each image, by image ID, in its own folder.
 const DOCKER_IMAGES: &str = "image/overlay2/imagedb/content/sha256";
 
@@ -119,17 +124,17 @@ pub enum FactsError {
 pub fn script(query: &Query) -> String {
     let mut script = String::from(
         "LC_ALL=C QUOTING_STYLE=literal; export LC_ALL QUOTING_STYLE; cd /\n\
-         . /etc/os-release; echo '== system'; echo \"$ID $VERSION_ID\"; uname -m\n\
-         echo '== accounts'; while IFS=: read -r name rest; do echo \"$name\"; done </etc/passwd\n",
+         echo '== architecture'; uname -m\n",
     );
     let mut section = |name: &str, command: &str| {
         let _ = writeln!(script, "echo '== {name}'; {command}");
     };
-    // A tool without arguments would read the rest of this script.
+    // A tool without arguments would read the rest of this script. Names of owners would be looked
+    // up anew for each path.
     section(
         "paths",
         &format!(
-            "stat -c '%a %U %G %F|%s %i %.9Z|%N' -- {} 2>/dev/null",
+            "stat -c '%a %u %g %F|%s %i %.9Z|%N' -- {} 2>/dev/null",
             words(&query.paths)
         ),
     );
@@ -140,18 +145,19 @@ pub fn script(query: &Query) -> String {
             words(&query.digests)
         ),
     );
-    let units: BTreeSet<String> = query
-        .services
-        .iter()
-        .map(|service| service.name().to_owned())
-        .collect();
-    section(
-        "services",
-        &format!(
-            "systemctl show -p Id -p LoadState -p ActiveState -p UnitFileState {}",
-            words(&units)
-        ),
-    );
+    let units: BTreeSet<String> = query.services.iter().map(|s| unit(*s)).collect();
+    if !units.is_empty() {
+        // Three lines: who is asked for, who starts at boot, and then who is known to systemd.
+        // To show each one's properties would take three times as long.
+        let units = words(&units);
+        section(
+            "services",
+            &format!(
+                "echo {units}; echo /etc/systemd/system/*.wants/* /etc/systemd/system/*.requires/*\n\
+                 systemctl list-units --all --full --plain --no-legend --no-pager {units}"
+            ),
+        );
+    }
     if !query.packages.is_empty() {
         let format = r"${db:Status-Abbrev}${Package} ${Version}\n";
         section(
@@ -165,14 +171,14 @@ pub fn script(query: &Query) -> String {
     if let Some(docker) = query.images {
         section(
             "images",
-            &format!("ls {docker}/{DOCKER_IMAGES} 2>/dev/null"),
+            &format!("(cd {docker}/{DOCKER_IMAGES} 2>/dev/null && echo *)"),
         );
     }
     // One process reads them all, and writes a line with its name before each.
     section(
         "texts",
         &format!(
-            "tail -v -n +1 -- {PROGRAMS} {MANIFEST} {} 2>/dev/null; echo",
+            "tail -v -n +1 -- {SYSTEM} {ACCOUNTS} {GROUPS} {PROGRAMS} {MANIFEST} {} 2>/dev/null; echo",
             words(&query.certificates)
         ),
     );
@@ -188,26 +194,30 @@ pub fn read(answer: &str) -> Result<Facts, FactsError> {
     let mut facts = Facts::default();
     let mut sections = sections(answer)?;
     let mut take = |name: &str| sections.remove(name).unwrap_or_default();
-    let system = take("system");
-    let mut lines = system.lines();
-    lines
-        .next()
-        .unwrap_or_default()
-        .clone_into(&mut facts.system);
-    lines
-        .next()
-        .unwrap_or_default()
+    take("architecture")
+        .trim()
         .clone_into(&mut facts.architecture);
-    facts.accounts = take("accounts").lines().map(str::to_owned).collect();
-    facts.paths = take("paths").lines().filter_map(path_fact).collect();
+    let paths = take("paths");
     facts.digests = take("digests").lines().filter_map(digest_line).collect();
     facts.services = services(&take("services"));
     facts.packages = take("packages").lines().filter_map(package_line).collect();
-    facts.images = take("images").lines().map(str::to_owned).collect();
+    let images = take("images");
+    let images = images.split_whitespace().filter(|image| *image != "*");
+    facts.images = images.map(str::to_owned).collect();
     let mut texts = texts(&take("texts"));
-    let programs = texts.remove(PROGRAMS).unwrap_or_default();
-    facts.programs = programs.lines().filter_map(program_line).collect();
-    let manifest = texts.remove(MANIFEST).unwrap_or_default();
+    let mut text = |path: &str| texts.remove(path).unwrap_or_default();
+    facts.system = system(&text(SYSTEM));
+    let (accounts, groups) = (text(ACCOUNTS), text(GROUPS));
+    let names = Names {
+        accounts: names(&accounts),
+        groups: names(&groups),
+    };
+    let account = |line: &str| Some(line.split_once(':')?.0.to_owned());
+    facts.accounts = accounts.lines().filter_map(account).collect();
+    let paths = paths.lines().filter_map(|line| path_fact(line, &names));
+    facts.paths = paths.collect();
+    facts.programs = text(PROGRAMS).lines().filter_map(program_line).collect();
+    let manifest = text(MANIFEST);
     if !manifest.trim().is_empty() {
         facts.manifest = serde_json::from_str(&manifest).map_err(|error| FactsError::Manifest {
             reason: error.to_string(),
@@ -256,17 +266,51 @@ fn texts(answer: &str) -> BTreeMap<String, String> {
     texts
 }
 
-/// `640 root consul regular file|962 1234 1700000000.123456789|/etc/x` or `…|/a -> /b`.
-fn path_fact(line: &str) -> Option<(String, PathFact)> {
+/// Names by ID.
+struct Names<'a> {
+    accounts: BTreeMap<&'a str, &'a str>,
+    groups: BTreeMap<&'a str, &'a str>,
+}
+
+/// Lines `NAME:…:ID:…`. Of several with one ID the first counts, as it does for the C library.
+fn names(text: &str) -> BTreeMap<&str, &str> {
+    let mut names = BTreeMap::new();
+    for line in text.lines() {
+        let mut parts = line.split(':');
+        if let (Some(name), Some(id)) = (parts.next(), parts.nth(1)) {
+            names.entry(id).or_insert(name);
+        }
+    }
+    names
+}
+
+/// `ID` and `VERSION_ID` of os-release(5).
+fn system(text: &str) -> String {
+    let value = |key: &str| {
+        let mut values = text
+            .lines()
+            .filter_map(|line| line.strip_prefix(key)?.strip_prefix('='));
+        values
+            .next_back()
+            .unwrap_or_default()
+            .trim_matches(['"', '\''])
+    };
+    format!("{} {}", value("ID"), value("VERSION_ID"))
+}
+
+/// `640 0 113 regular file|962 1234 1700000000.123456789|/etc/x` or `…|/a -> /b`.
+fn path_fact(line: &str, names: &Names) -> Option<(String, PathFact)> {
     let mut parts = line.splitn(3, '|');
     let mut access = parts.next()?.splitn(4, ' ');
     let identity = parts.next()?.to_owned();
-    let mut name = parts.next()?.splitn(2, " -> ");
+    let mut place = parts.next()?.splitn(2, " -> ");
     let mode = u32::from_str_radix(access.next()?, 8).ok()?;
-    let (owner, group) = (access.next()?.to_owned(), access.next()?.to_owned());
+    let name = |id, names: &BTreeMap<&str, &str>| (*names.get(id).unwrap_or(&id)).to_owned();
+    let owner = name(access.next()?, &names.accounts);
+    let group = name(access.next()?, &names.groups);
     let kind = access.next()?;
-    let path = name.next()?.to_owned();
-    let target = name.next().map(str::to_owned);
+    let path = place.next()?.to_owned();
+    let target = place.next().map(str::to_owned);
     Some((
         path,
         PathFact {
@@ -304,26 +348,39 @@ fn program_line(line: &str) -> Option<(String, TrustedProgram)> {
     ))
 }
 
+/// First who was asked for, then the links of those that start at boot, then a line
+/// `UNIT LOAD ACTIVE …` for each that systemd has in memory.
 fn services(text: &str) -> BTreeMap<String, ServiceFact> {
-    let one = |block: &str| {
-        let value = |key: &str| {
-            block
-                .lines()
-                .find_map(|line| line.strip_prefix(key))
-                .unwrap_or_default()
-                .to_owned()
-        };
+    let mut lines = text.lines();
+    let mut words = || lines.next().unwrap_or_default().split_whitespace();
+    let asked = words();
+    let at_boot: BTreeSet<&str> = words().filter_map(|link| link.rsplit('/').next()).collect();
+    let known: BTreeMap<&str, (&str, &str)> = lines.filter_map(unit_line).collect();
+    let one = |unit: &str| {
+        let (load, active) = known.get(unit).copied().unwrap_or_default();
         let fact = ServiceFact {
-            active: value("ActiveState=") == "active",
-            enabled: value("UnitFileState=") == "enabled",
-            loaded: value("LoadState=") != "not-found",
+            active: active == "active",
+            enabled: at_boot.contains(unit),
+            loaded: !matches!(load, "" | "not-found"),
         };
-        (value("Id=").trim_end_matches(".service").to_owned(), fact)
+        (unit.trim_end_matches(".service").to_owned(), fact)
     };
-    text.split("\n\n")
-        .map(one)
-        .filter(|(name, _)| !name.is_empty())
-        .collect()
+    asked.map(one).collect()
+}
+
+fn unit_line(line: &str) -> Option<(&str, (&str, &str))> {
+    let mut words = line.split_whitespace();
+    Some((words.next()?, (words.next()?, words.next()?)))
+}
+
+/// The unit of a service, by its whole name.
+fn unit(service: Service) -> String {
+    let name = service.name();
+    if name.contains('.') {
+        name.to_owned()
+    } else {
+        format!("{name}.service")
+    }
 }
 
 fn words(items: &BTreeSet<String>) -> String {
@@ -353,14 +410,18 @@ pub(super) fn quote(word: &str) -> String {
 mod tests {
     use super::*;
 
-    const ANSWER: &str = "== system\ndebian 12\nx86_64\n== accounts\nroot\nconsul\n== paths\n\
-        640 root consul regular file|962 77 1700000000.000000001|/etc/consul.d/consul.hcl\n\
-        777 root root symbolic link|31 78 1.5|/usr/local/bin/consul -> /opt/atoll/consul/1.22.3/consul\n\
-        750 root consul directory|4096 79 1.0|/etc/consul.d\n\
+    const ANSWER: &str = "== architecture\nx86_64\n== paths\n\
+        640 0 113 regular file|962 77 1700000000.000000001|/etc/consul.d/consul.hcl\n\
+        777 0 0 symbolic link|31 78 1.5|/usr/local/bin/consul -> /opt/atoll/consul/1.22.3/consul\n\
+        750 4711 113 directory|4096 79 1.0|/etc/consul.d\n\
         == digests\nabcd  /etc/consul.d/consul.hcl\n== services\n\
-        Id=consul.service\nLoadState=loaded\nActiveState=active\nUnitFileState=enabled\n\nId=nomad.service\nLoadState=not-found\nActiveState=inactive\nUnitFileState=\n\
-        == packages\nii docker.io 20.10.24\nrc old 1\n== images\nabc\n\
-        == texts\n==> /var/lib/atoll/programs <==\nfeed 1 2 3.4 /opt/atoll/consul/1.22.3/consul\n\n\
+        consul.service mnt-data.mount nomad.service docker.service\n\
+        /etc/systemd/system/multi-user.target.wants/consul.service /etc/systemd/system/local-fs.target.requires/mnt-data.mount /etc/systemd/system/*.requires/*\n\
+        consul.service loaded active running Consul agent\nnomad.service not-found inactive dead nomad.service\nmnt-data.mount loaded failed failed x\n\
+        == packages\nii docker.io 20.10.24\nrc old 1\n== images\nabc def\n\
+        == texts\n==> /etc/os-release <==\nPRETTY_NAME=\"Debian\"\nVERSION_ID=\"12\"\nID=debian\n\n\
+        ==> /etc/passwd <==\nroot:x:0:0:root:/root:/bin/sh\ntoor:x:0:0::/:\nconsul:x:112:113::/:/bin/false\n\n\
+        ==> /etc/group <==\nroot:x:0:\nconsul:x:113:\n\n==> /var/lib/atoll/programs <==\nfeed 1 2 3.4 /opt/atoll/consul/1.22.3/consul\n\n\
         ==> /var/lib/atoll/manifest.json <==\n{\"format\": 1, \"run\": \"r\", \"files\": {}, \"images\": {}}\n\
         ==> /etc/c.pem <==\n-----BEGIN\n\n==> /etc/empty.pem <==\n\n== end\n";
 
@@ -371,13 +432,19 @@ mod tests {
             (facts.system.as_str(), facts.architecture.as_str()),
             ("debian 12", "x86_64")
         );
-        assert!(facts.accounts.contains("consul"));
+        assert!(facts.accounts.contains("consul") && facts.accounts.contains("toor"));
         let file = &facts.paths["/etc/consul.d/consul.hcl"];
         assert_eq!(
             (file.mode, file.group.as_str(), file.is_directory),
             (0o640, "consul", false)
         );
-        assert!(facts.paths["/etc/consul.d"].is_directory);
+        let folder = &facts.paths["/etc/consul.d"];
+        assert!(folder.is_directory);
+        assert_eq!(
+            (file.owner.as_str(), folder.owner.as_str()),
+            ("root", "4711"),
+            "of whom the host has no name, the number"
+        );
         assert_eq!(
             facts.paths["/usr/local/bin/consul"].target.as_deref(),
             Some("/opt/atoll/consul/1.22.3/consul")
@@ -397,7 +464,19 @@ mod tests {
                 loaded: true
             }
         );
-        assert_eq!(facts.services["nomad"], ServiceFact::default());
+        assert_eq!(
+            facts.services["mnt-data.mount"],
+            ServiceFact {
+                active: false,
+                enabled: true,
+                loaded: true
+            }
+        );
+        // Neither what systemd looked for in vain nor what it never looked for.
+        for absent in ["nomad", "docker"] {
+            assert_eq!(facts.services[absent], ServiceFact::default(), "{absent}");
+        }
+        assert_eq!(facts.images, ["abc".to_owned(), "def".to_owned()].into());
         assert_eq!(facts.packages.len(), 1);
         assert_eq!(
             facts.programs["/opt/atoll/consul/1.22.3/consul"].identity,
