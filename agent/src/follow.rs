@@ -15,7 +15,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::clock::Clock;
-use crate::nomad::{Nomad, NomadError};
+use crate::nomad::{Nomad, NomadError, Whom};
 use crate::settings;
 
 pub use known::{Followed, Known, Shared};
@@ -98,11 +98,12 @@ fn listen(
         };
         let (told, all) = asked.recall(&question, LISTEN);
         // Also what was told before something failed; who was not even asked for has had no turn.
-        if all.is_ok() || !told.is_empty() {
+        // Nobody whom nobody has seen is so urgent: all of them are asked for again, with their jobs.
+        let urgent = question.whom != Whom::Unlisted && !told.is_empty();
+        if all.is_ok() || urgent {
             shared.change(|known| known.recall(&question, told, clock.now()));
         }
         all?;
-        shared.change(|known| known.answered(&question));
         nomad = Some(asked);
         if std::mem::take(failures) > 0 {
             tracing::info!("Nomad's servers tell of allocations again");

@@ -17,6 +17,8 @@ pub use recall::Recall;
 
 /// How long an answer may take that Nomad need not wait for.
 const LIMIT: Duration = Duration::from_secs(30);
+/// How long their memory of all allocations is listened to, which is asked for once.
+const ALL: Duration = Duration::from_secs(3);
 /// How long the servers' memory of jobs is listened to: what is in it comes at once.
 const JOBS: Duration = Duration::from_millis(500);
 
@@ -33,6 +35,15 @@ pub struct Allocation {
     pub task_times: BTreeMap<String, TaskTimes>,
     /// The Raft index of its last change.
     pub modify_index: u64,
+    /// Whether the node's list has it: what the servers only remember of one may be over by now.
+    pub listed: bool,
+}
+
+impl Allocation {
+    /// Whether it is as Nomad says: as long as it is listed, and when it is over.
+    pub fn is_certain(&self) -> bool {
+        self.listed || self.ended.is_some()
+    }
 }
 
 /// When a task started and ended, in µs since 1970 UTC, moved as the clock is.
@@ -232,6 +243,10 @@ impl Nomad {
         let Some(call) = api::events(whom.topics()) else {
             return Ok(());
         };
+        let wait = match whom {
+            Whom::Ids(_) => wait,
+            Whom::Unlisted => ALL,
+        };
         self.wire.listen(&call, wait, |line| {
             recall.take(line);
             !recall.is_enough()
@@ -350,6 +365,7 @@ pub fn allocation_of(placed: &api::Placed, cores: u32, mhz: u64, shift_us: i64) 
         ended: end(placed, &task_times, shift_us),
         task_times,
         modify_index: placed.modify_index,
+        listed: true,
     }
 }
 

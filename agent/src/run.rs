@@ -99,6 +99,7 @@ pub fn run(settings: &Settings) -> Result<(), RunError> {
         bell: Arc::clone(&bell),
         standing,
         trouble: None,
+        unreadable: None,
         driver: None,
         told: String::new(),
     };
@@ -186,6 +187,8 @@ struct Daemon<'a> {
     standing: Arc<Mutex<Standing>>,
     /// What is wrong with the ledger.
     trouble: Option<String>,
+    /// Why the ledger cannot be read.
+    unreadable: Option<String>,
     /// What is wrong with the GPUs' driver.
     driver: Option<String>,
     told: String,
@@ -199,9 +202,8 @@ impl Daemon<'_> {
         if let Some(node_id) = &followed.node_id {
             self.belong(node_id)?;
         }
-        if let Err(error) = recognize(&mut self.meter, &self.ledger, &followed.allocations) {
-            self.complain(&error)?;
-        }
+        let recognized = recognize(&mut self.meter, &self.ledger, &followed.allocations);
+        self.unread(recognized.as_ref().err())?;
         let snapshot = self.groups.read(&self.meter.drivers(&followed.allocations));
         let busy = self.busy(&followed);
         let now = self.clock.now();
@@ -210,13 +212,17 @@ impl Daemon<'_> {
             self.clock.boot_id(),
             &Observation {
                 snapshot: &snapshot,
-                listing: followed.heard.map(|heard| Listing {
-                    allocations: &followed.allocations,
-                    heard,
-                    heard_since: followed.heard_since,
-                    cores: followed.cores,
-                    mhz: followed.mhz,
-                }),
+                // Who cannot be looked up must not begin.
+                listing: followed
+                    .heard
+                    .filter(|_| recognized.is_ok())
+                    .map(|heard| Listing {
+                        allocations: &followed.allocations,
+                        heard,
+                        heard_since: followed.heard_since,
+                        cores: followed.cores,
+                        mhz: followed.mhz,
+                    }),
                 busy: &busy,
                 stopping,
             },
@@ -283,6 +289,8 @@ impl Daemon<'_> {
     fn complain(&mut self, error: &LedgerError) -> Result<(), RunError> {
         if let LedgerError::Waiting(_) = error {
             self.meter = Meter::new(self.ledger.committed());
+            // Who began and was over since then is in no list any more.
+            self.followed.ask_all();
         }
         if self.trouble.is_none() {
             tracing::error!("{error}; counters go on, and are written when it can be");
@@ -291,6 +299,24 @@ impl Daemon<'_> {
         if error.is_damage() {
             return Err(RunError::Damaged(error.to_string()));
         }
+        Ok(())
+    }
+
+    /// Takes whether the ledger could be read: meanwhile nothing begins or ends.
+    fn unread(&mut self, error: Option<&LedgerError>) -> Result<(), RunError> {
+        let Some(error) = error else {
+            if self.unreadable.take().is_some() {
+                tracing::info!("the ledger can be read again");
+            }
+            return Ok(());
+        };
+        if error.is_damage() {
+            return Err(RunError::Damaged(error.to_string()));
+        }
+        if self.unreadable.is_none() {
+            tracing::error!("{error}; nothing begins or ends until it can be");
+        }
+        self.unreadable = Some(error.to_string());
         Ok(())
     }
 
@@ -312,6 +338,7 @@ impl Daemon<'_> {
             &standing.problem,
             &self.driver,
             &self.trouble,
+            &self.unreadable,
         ];
         for trouble in troubles.into_iter().flatten() {
             status.push_str("; ");
@@ -377,6 +404,7 @@ mod tests {
             ended: None,
             task_times: BTreeMap::new(),
             modify_index: 1,
+            listed: true,
         }
     }
 

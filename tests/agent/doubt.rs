@@ -177,6 +177,77 @@ fn the_times_of_one_that_is_never_named_are_those_of_the_clock_of_then() {
     assert_eq!(node.ends().first().unwrap().ended_us, WALL + 2 * S);
 }
 
+/// Whoever is purged while it runs leaves the list at once, and is killed some seconds later. The
+/// servers remember it as running for as long as nothing else happens.
+#[test]
+fn one_that_was_purged_while_it_ran_is_over_when_its_processes_are() {
+    let mut node = Node::new();
+    node.start(ID, &["main"]);
+    node.used(ID, "main", 5);
+    node.watch(20);
+    node.allocations.get_mut(ID).unwrap().listed = false;
+    node.watch(5);
+    assert!(node.ends().is_empty(), "it runs");
+    // Its last use is seen a second later.
+    node.remove(ID, "main", 7);
+    node.watch(10);
+    assert_eq!(doubts(&node), [ID], "its end may still be told");
+    node.watch(600);
+    let ends = node.ends();
+    assert_eq!(ends.len(), 1);
+    assert_eq!(
+        (ends[0].status.as_str(), ends[0].ended_us),
+        ("lost", WALL + 26 * S)
+    );
+    let held: u64 = node.intervals(ID, "main").iter().map(|i| i.held_us).sum();
+    assert_eq!(held, 26_000_000);
+    assert!(doubts(&node).is_empty());
+}
+
+/// It may have been over, and forgotten, since the servers were asked.
+#[test]
+fn one_that_is_only_remembered_as_pending_is_still_in_doubt() {
+    let mut node = Node::new();
+    node.watch(1);
+    flash(&mut node, 0);
+    node.start(ID, &["main"]);
+    let remembered = node.allocations.get_mut(ID).unwrap();
+    remembered.started = false;
+    remembered.task_times.clear();
+    for listed in [true, false] {
+        node.allocations.get_mut(ID).unwrap().listed = listed;
+        node.watch(1);
+        assert_eq!(doubts(&node).is_empty(), listed);
+    }
+}
+
+/// Whom the servers only remember may have shared what was used with others whom they have forgotten.
+#[test]
+fn what_was_used_while_nobody_looked_is_not_all_of_one_that_is_in_no_list() {
+    for listed in [true, false] {
+        let mut node = Node::new();
+        node.watch(5);
+        node.restart();
+        node.pass(S);
+        node.start(ID, &["main"]);
+        node.pass(2 * S);
+        node.gone_us += 900_000;
+        node.end(ID);
+        node.allocations.get_mut(ID).unwrap().listed = listed;
+        node.pass(S);
+        node.watch(1);
+        let intervals = node.intervals(ID, "main");
+        let [one] = intervals.as_slice() else {
+            panic!("{intervals:?}")
+        };
+        assert_eq!((one.held_us, one.held), (2_000_000, Quality::Inferred));
+        let cpu = (one.cpu.used_us, one.cpu.bound_us, one.cpu.quality);
+        let all_of_it = (900_000, 0, Quality::Inferred);
+        let none_of_it = (0, 900_000, Quality::Gap);
+        assert_eq!(cpu, if listed { all_of_it } else { none_of_it });
+    }
+}
+
 #[test]
 fn nobody_is_lost_before_nomad_was_heard_for_ten_seconds() {
     for restarts in [true, false] {

@@ -30,6 +30,14 @@ fn at(second: i64) -> Moment {
     }
 }
 
+/// A moment after it was complete.
+fn today() -> Moment {
+    Moment {
+        boot_us: 9 * S,
+        wall_us: complete().ended.unwrap().ended_us + 9 * S,
+    }
+}
+
 fn pending() -> Allocation {
     Allocation {
         facts: facts(ID, &["main"], 0),
@@ -37,6 +45,7 @@ fn pending() -> Allocation {
         ended: None,
         task_times: [].into(),
         modify_index: 446,
+        listed: true,
     }
 }
 
@@ -51,7 +60,7 @@ fn listed_as(id: &str) -> Allocation {
 fn told_all() -> Known {
     let mut known = Known::default();
     known.list(&node(), Vec::new(), at(0));
-    known.answered(&about_all());
+    known.recall(&about_all(), Vec::new(), at(0));
     known
 }
 
@@ -66,7 +75,7 @@ fn one_that_vanished_from_the_list_before_it_was_over_is_asked_for() {
     );
     known.doubt(ids(&[]));
     known.list(&node(), vec![pending()], at(1));
-    known.answered(&about_all());
+    known.recall(&about_all(), Vec::new(), at(1));
     assert_eq!(
         (known.question(at(1)), known.next_question_us()),
         (None, None)
@@ -141,7 +150,7 @@ fn a_node_with_another_id_knows_nothing_of_the_old_ones_allocations() {
     known.list(&other, Vec::new(), at(4));
     assert!(known.followed().allocations.is_empty());
     // What the servers remember is that of the other one.
-    known.answered(&about_all());
+    known.recall(&about_all(), vec![complete()], at(5));
     let other = Question {
         node_id: other.id,
         ..about_all()
@@ -169,19 +178,55 @@ fn all_that_the_list_does_not_have_is_asked_for_once() {
     known.doubt(ids(&[ID]));
     assert_eq!(known.question(at(1)), Some(about(&[ID])));
     known.doubt(ids(&[]));
-    // An answer that is not whole is taken, and asked for again.
-    known.recall(&question, vec![complete()], at(2));
-    assert_eq!(known.followed().allocations.len(), 2);
-    assert_eq!(known.question(at(3)), Some(all));
-    known.answered(&question);
+    assert_eq!(known.question(at(2)), Some(all.clone()));
+    known.recall(&question, vec![complete()], today());
     assert_eq!(
         (known.question(at(9)), known.next_question_us()),
         (None, None)
     );
-    known.list(&node(), vec![listed_as("b")], at(10));
+    known.list(&node(), vec![listed_as("b")], today());
     let followed = known.followed();
     let told = followed.allocations.iter().find(|a| a.facts.id == ID);
     assert_eq!(told.unwrap().ended, complete().ended);
+    assert!(!told.unwrap().listed);
+    // Somebody may have been missed, such as while nothing could be written.
+    known.ask_all();
+    assert_eq!(known.question(today()), Some(all));
+}
+
+/// The ledger tells of 35 days whom it has written, and the servers of a quiet region of longer.
+#[test]
+fn what_was_over_a_month_ago_is_not_recalled_unasked() {
+    for (days, told) in [(29, 1), (31, 0)] {
+        let mut known = Known::default();
+        known.list(&node(), Vec::new(), at(1));
+        let mut now = today();
+        now.wall_us += days * 86_400 * S;
+        known.recall(&about_all(), vec![complete()], now);
+        assert_eq!(known.followed().allocations.len(), told, "{days} days");
+    }
+}
+
+/// What the list has is present; what the servers remember may be over by now.
+#[test]
+fn only_the_list_tells_what_is_there_now() {
+    let mut known = told_all();
+    let alive = Allocation {
+        started: true,
+        modify_index: 447,
+        listed: false,
+        ..pending()
+    };
+    known.recall(&about(&[ID]), vec![alive.clone()], at(1));
+    assert!(!known.followed().allocations[0].is_certain());
+    known.list(&node(), vec![pending()], at(2));
+    let followed = known.followed();
+    assert_eq!(followed.allocations.len(), 1);
+    assert!(followed.allocations[0].started && followed.allocations[0].listed);
+    known.list(&node(), Vec::new(), at(3));
+    assert!(!known.followed().allocations[0].is_certain());
+    known.recall(&about(&[ID]), vec![complete()], at(4));
+    assert!(known.followed().allocations[0].is_certain());
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use agent::ledger::{Ledger, LedgerError, Outbox};
 use agent::meter::{Meter, State};
-use federation::usage::{Body, Entry, Moment};
+use federation::usage::{Body, End, Entry, Moment};
 
 use super::timeline::{Node, S};
 
@@ -83,6 +83,14 @@ fn it_tells_whose_facts_it_has() {
     drop(ledger);
     let (mut ledger, _) = Ledger::open(&path).unwrap();
     assert!(ledger.has("a").unwrap() && !ledger.has("b").unwrap());
+    // The facts of one that lived for months may be gone when it is over.
+    let end = Body::End(End {
+        allocation: "b".to_owned(),
+        ended_us: 1,
+        status: "complete".to_owned(),
+    });
+    ledger.commit(vec![end], &State::default(), now).unwrap();
+    assert!(ledger.has("b").unwrap());
     // To the accounting service another ledger is another one's.
     assert!(ledger.belong("node-2").unwrap());
     assert!(!ledger.has("a").unwrap());

@@ -161,6 +161,32 @@ forgotten_while_away() {
 	judge_flashes 2
 }
 
+# The servers forget a job and its allocation while it runs; the node kills it some seconds later. Nomad
+# tells nobody when that was: it is over when its processes are, and nothing is held beyond.
+purged_while_it_ran() {
+	local id asked_us gone_us
+	job purged docker "sleep 600"
+	wait_for 30 "allocation purged && grep -q '\"ClientStatus\": *\"running\"' '$STATE/purged.json'" || wrong "it does not run"
+	id=$(id_of purged)
+	wait_for 30 "on h4 'sudo docker ps -q --filter label=com.hashicorp.nomad.alloc_id=$id' | grep -q ." || wrong "it has no container"
+	asked_us=$(date +%s%6N)
+	nomad_cli job stop -purge -detach -namespace=example purged >/dev/null
+	nomad_cli system gc
+	wait_for 30 "! on h4 'sudo docker ps -q --filter label=com.hashicorp.nomad.alloc_id=$id' | grep -q ." || wrong "it is not killed"
+	gone_us=$(date +%s%6N)
+	wait_for 30 "arrived purged" || wrong "it has no end: $(on h4 systemctl show -p StatusText --value atoll-agent)"
+	# It is looked at once a second; and a process that is gone may be seen so a moment later.
+	python3 - "$STATE/entries.json" "$id" "$asked_us" "$((gone_us + 1500000))" <<-'HELD' || wrong "it is not held to its end"
+		import json, sys
+		entries, (id, least, most) = json.load(open(sys.argv[1])), sys.argv[2:]
+		(start,) = [e["allocation"]["started_us"] for e in entries if e.get("allocation", {}).get("id") == id]
+		(end,) = [e["end"]["ended_us"] for e in entries if e.get("end", {}).get("allocation") == id]
+		held = sum(e["interval"]["held_us"] for e in entries if e.get("interval", {}).get("allocation") == id)
+		# The two clocks of the node run apart by a part in a million.
+		sys.exit(not (int(least) - 1_500_000 <= end <= int(most) and abs(held - (end - start)) <= 10))
+	HELD
+}
+
 flash() { # COUNT
 	on h1 'cat >/tmp/flash.py' <"$LAB/flash.py"
 	secret nomad/management-token |
@@ -335,6 +361,7 @@ metering_cases() {
 	try "a job of 50 ms is metered, whatever runs it" metered_short
 	try "jobs that Nomad forgets the moment they are over are metered, each with its facts, once" forgotten_at_once
 	try "so are those that it forgot while the agent was away" forgotten_while_away
+	try "a job that is purged while it runs is held until its processes end, and no longer" purged_while_it_ran
 	try "a job over a month's end is split to the second, in intervals and messages" across_a_month_end
 	try "twenty kills at random moments change no sum" killed
 	try "a job that ran while nobody listened arrives" service_down

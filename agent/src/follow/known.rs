@@ -13,6 +13,9 @@ use crate::nomad::{Allocation, Node, Question, Whom};
 const OVER_US: i64 = 600_000_000;
 /// How long one that was not over is told of without a newer word, in µs.
 const NOT_OVER_US: i64 = 60_000_000;
+/// Whoever began or ended longer ago is not recalled unasked, in µs: the ledger tells of 35 days
+/// whom it has written, and nobody may be written twice.
+const UNASKED_US: i64 = 30 * 86_400_000_000;
 /// How often one that vanished from the list is asked for.
 const TRIES: u32 = 3;
 /// How many are asked for at once: their IDs stand in one line.
@@ -116,24 +119,30 @@ impl Known {
         if self.followed.node_id.as_ref() != Some(&question.node_id) {
             return;
         }
+        let unasked = question.whom == Whom::Unlisted;
         for allocation in told {
             let id = allocation.facts.id.clone();
+            let last_us = allocation.ended.as_ref().map(|end| end.ended_us);
+            let last_us = last_us.unwrap_or(allocation.facts.started_us);
+            if unasked && now.wall_us.saturating_sub(last_us) > UNASKED_US {
+                continue;
+            }
             let told = match self.was_listed(&id) {
                 Some(listed) => with_facts_of(listed, allocation),
                 None => allocation,
             };
             self.recalled.insert(id, (told, now));
         }
-        if let Whom::Ids(ids) = &question.whom {
-            self.note_asked(ids, now);
+        match &question.whom {
+            Whom::Ids(ids) => self.note_asked(ids, now),
+            Whom::Unlisted => self.told_all = true,
         }
         self.merge(now);
     }
 
-    /// A question was answered to its end: nothing of what was asked for is left untold.
-    pub fn answered(&mut self, question: &Question) {
-        let ours = self.followed.node_id.as_ref() == Some(&question.node_id);
-        self.told_all |= ours && question.whom == Whom::Unlisted;
+    /// Somebody may have been missed: all that the list does not have is asked for once more.
+    pub fn ask_all(&mut self) {
+        self.told_all = false;
     }
 
     fn note_asked(&mut self, ids: &BTreeSet<String>, now: Moment) {
@@ -250,7 +259,13 @@ impl Known {
         for listed in &self.listed {
             let told = rest.remove(&listed.facts.id).map(|(told, _)| told);
             let newer = told.filter(|told| told.modify_index > listed.modify_index);
-            all.push(newer.map_or_else(|| listed.clone(), |newer| with_facts_of(listed, newer)));
+            all.push(newer.map_or_else(
+                || listed.clone(),
+                |newer| Allocation {
+                    listed: true,
+                    ..with_facts_of(listed, newer)
+                },
+            ));
         }
         all.extend(rest.into_values().map(|(told, _)| told));
         self.followed.allocations = Arc::new(all);
@@ -288,6 +303,11 @@ impl Shared {
     /// Which allocations are in doubt now.
     pub fn doubt(&self, ids: BTreeSet<String>) {
         self.change(|known| known.doubt(ids));
+    }
+
+    /// Asks once more for all that the list does not have.
+    pub fn ask_all(&self) {
+        self.change(Known::ask_all);
     }
 
     pub(super) fn fail(&self, problem: String) {

@@ -21,9 +21,9 @@ use uuid::Uuid;
 use crate::meter::State;
 pub use outbox::{Batch, Outbox};
 
-/// Whether a ledger has the facts of an allocation: in the words of the index.
-const HAS: &str = "SELECT EXISTS (SELECT 1 FROM entries WHERE ledger = ?1 \
-                   AND json_extract(json, '$.allocation.id') = ?2)";
+/// Whether a ledger has the facts of an allocation, or its end: in the words of the index.
+const HAS: &str = "SELECT EXISTS (SELECT 1 FROM entries WHERE ledger = ?1 AND coalesce(\
+                   json_extract(json, '$.allocation.id'), json_extract(json, '$.end.allocation')) = ?2)";
 
 /// How often the state is written when nothing happens, in µs.
 const EVERY_US: i64 = 10_000_000;
@@ -130,8 +130,8 @@ impl Ledger {
         self.waiting.len()
     }
 
-    /// Whether the facts of an allocation are among the entries: to write them a second time would
-    /// have the accounting service refuse all that follows.
+    /// Whether the facts of an allocation are among the entries, or its end, which stays for longer:
+    /// to write them a second time would have the accounting service refuse all that follows.
     ///
     /// # Errors
     /// When the database cannot be read.

@@ -31,8 +31,9 @@ CREATE TABLE IF NOT EXISTS entries (
     json TEXT NOT NULL,
     UNIQUE (ledger, seq)
 ) STRICT;
-CREATE INDEX IF NOT EXISTS allocations ON entries (ledger, json_extract(json, '$.allocation.id'))
-    WHERE json_extract(json, '$.allocation.id') IS NOT NULL;
+CREATE INDEX IF NOT EXISTS allocations ON entries
+    (ledger, coalesce(json_extract(json, '$.allocation.id'), json_extract(json, '$.end.allocation')))
+    WHERE coalesce(json_extract(json, '$.allocation.id'), json_extract(json, '$.end.allocation')) IS NOT NULL;
 CREATE TABLE IF NOT EXISTS state (key TEXT PRIMARY KEY, json TEXT NOT NULL) STRICT;
 ";
 

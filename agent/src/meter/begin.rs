@@ -57,15 +57,20 @@ impl Meter {
         let alone = self.state.never_seen(listed, (from, to), now, |_| true) <= 1;
         // What several can have caused is nobody's: the last of them must not take it all.
         let claimed = self.state.claim(from, to).filter(|_| alone);
+        let listed = listed.iter().any(|a| a.facts.id == id && a.listed);
         let Some(open) = self.state.allocations.get_mut(id) else {
             return;
         };
         let task = open.tasks.entry(name.to_owned()).or_default();
-        if let Some((low_us, high_us)) = claimed {
+        if let Some(claimed) = claimed {
+            // Where one was forgotten while nobody looked, others may have been as well.
+            let sure = listed || !claimed.unwatched;
+            let low_us = if sure { claimed.low_us } else { 0 };
+            let quality = if sure { open.held } else { Quality::Gap };
             task.unseen_us = 0;
             task.cpu.used_us += low_us;
-            task.cpu.bound_us += high_us.saturating_sub(low_us);
-            task.cpu.quality = task.cpu.quality.max(open.held);
+            task.cpu.bound_us += claimed.high_us.saturating_sub(low_us);
+            task.cpu.quality = task.cpu.quality.max(quality);
         } else {
             let begin_us = from.max(open.cut.boot_us);
             let span_us = u64::try_from(to.saturating_sub(begin_us)).unwrap_or(0);

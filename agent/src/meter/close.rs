@@ -57,12 +57,19 @@ impl Meter {
             .collect();
         let ids: Vec<String> = self.state.allocations.keys().cloned().collect();
         for id in ids {
-            let listed = by_id.get(id.as_str()).copied();
-            if let Some(listed) = listed {
-                self.end_tasks(listed, now, allocations, out);
-                if let Some(open) = self.state.allocations.get_mut(&id) {
-                    open.missing_boot_us = None;
-                }
+            let told = by_id.get(id.as_str()).copied();
+            if let Some(told) = told {
+                self.end_tasks(told, now, allocations, out);
+            }
+            // That one was alive when the servers last heard of it says nothing of now.
+            let listed = told.filter(|told| told.is_certain());
+            if let Some(open) = self
+                .state
+                .allocations
+                .get_mut(&id)
+                .filter(|_| listed.is_some())
+            {
+                open.missing_boot_us = None;
             }
             let end = match listed {
                 Some(listed) => listed.ended.clone(),

@@ -144,6 +144,7 @@ impl State {
                 to_boot_us: look.now.boot_us,
                 low_us: least_us,
                 high_us: most_us,
+                unwatched: look.unsure,
             });
         } else if high_us < gone.low_us {
             // A child is there again that could not be read for a moment.
@@ -247,9 +248,9 @@ impl State {
 
     /// What was used between two moments by no task that was seen, and forgets it.
     ///
-    /// Gives the least and the most that it was, in µs.
-    pub(crate) fn claim(&mut self, from_boot_us: i64, to_boot_us: i64) -> Option<(u64, u64)> {
-        let mut claimed = None;
+    /// Gives the least and the most that it was, in µs, as one window.
+    pub(crate) fn claim(&mut self, from_boot_us: i64, to_boot_us: i64) -> Option<Window> {
+        let mut claimed: Option<Window> = None;
         let can_us = self.can_use(from_boot_us, to_boot_us);
         for gone in self.parents.values_mut() {
             if gone.strangers {
@@ -258,15 +259,20 @@ impl State {
             gone.unexplained.retain(|window| {
                 let meets = window.from_boot_us <= to_boot_us && window.to_boot_us >= from_boot_us;
                 if meets {
-                    let (low, high) = claimed.unwrap_or((0, 0));
-                    claimed = Some((low + window.low_us, high + window.high_us));
+                    match &mut claimed {
+                        Some(claimed) => claimed.join(window),
+                        None => claimed = Some(window.clone()),
+                    }
                 }
                 !meets
             });
         }
         // More than all cores can do was not done by one task.
-        let (low_us, high_us) = claimed.filter(|(low_us, _)| *low_us <= can_us)?;
-        Some((low_us, high_us.min(can_us)))
+        let claimed = claimed.filter(|claimed| claimed.low_us <= can_us)?;
+        Some(Window {
+            high_us: claimed.high_us.min(can_us),
+            ..claimed
+        })
     }
 
     /// Forgets counters that nobody asks for: gone, of allocations that are not metered.
@@ -283,14 +289,23 @@ impl State {
     }
 }
 
+impl Window {
+    /// Takes another one in.
+    fn join(&mut self, other: &Self) {
+        self.from_boot_us = self.from_boot_us.min(other.from_boot_us);
+        self.to_boot_us = self.to_boot_us.max(other.to_boot_us);
+        self.low_us += other.low_us;
+        self.high_us += other.high_us;
+        self.unwatched |= other.unwatched;
+    }
+}
+
 impl Gone {
     fn wait(&mut self, window: Window) {
         if self.unexplained.len() >= WINDOWS {
             let oldest = self.unexplained.remove(0);
             if let Some(first) = self.unexplained.first_mut() {
-                first.from_boot_us = oldest.from_boot_us;
-                first.low_us += oldest.low_us;
-                first.high_us += oldest.high_us;
+                first.join(&oldest);
             }
         }
         self.unexplained.push(window);

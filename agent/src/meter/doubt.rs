@@ -34,8 +34,8 @@ impl Meter {
         if shown.is_empty() && quiet.is_empty() {
             return BTreeSet::new();
         }
+        let listed = listed.iter().filter(|listed| listed.is_certain());
         let listed: BTreeMap<&str, bool> = listed
-            .iter()
             .map(|a| (a.facts.id.as_str(), a.ended.is_some()))
             .collect();
         let strangers = shown.keys().filter(|id| !listed.contains_key(*id));
@@ -108,8 +108,8 @@ impl Meter {
             self.nameless.clear();
             return;
         }
-        let listed = listing.allocations.iter().map(|a| a.facts.id.as_str());
-        let listed: BTreeSet<&str> = listed.collect();
+        let listed = listing.allocations.iter().filter(|a| a.is_certain());
+        let listed: BTreeSet<&str> = listed.map(|a| a.facts.id.as_str()).collect();
         let nameless = shown.keys().filter(|id| !listed.contains(*id));
         let nameless = nameless.map(|&id| {
             let since_us = self.nameless.get(id).copied().unwrap_or(now.boot_us);
@@ -133,7 +133,10 @@ impl Meter {
         }
         all.append(&mut self.state.shown_unnamed());
         // Seldom are there any, so that the list is looked through the other way round.
-        let is_listed = |id: &str| listing.allocations.iter().any(|a| a.facts.id == id);
+        let is_listed = |id: &str| {
+            let mut all = listing.allocations.iter();
+            all.any(|a| a.facts.id == id && a.is_certain())
+        };
         all.into_iter()
             .filter(|(id, _)| !is_listed(id))
             .map(|(id, shown)| self.state.allocation(id, &shown, now, listing))
@@ -232,6 +235,7 @@ impl State {
             }),
             task_times: times.collect(),
             modify_index: 0,
+            listed: true,
         }
     }
 }

@@ -138,6 +138,9 @@ pub(crate) struct Window {
     pub(crate) to_boot_us: i64,
     pub(crate) low_us: u64,
     pub(crate) high_us: u64,
+    /// Whether nobody looked in between.
+    #[serde(default)]
+    pub(crate) unwatched: bool,
 }
 
 /// A GPU, as its driver was last asked.

@@ -121,8 +121,10 @@ impl Recall {
             let known = placed.job.is_some() || self.is_listed(&placed);
             (known || is_over(&placed)).then_some(placed)
         });
-        whole
-            .map(|placed| allocation_of(&placed, cores, mhz, shift_us))
-            .collect()
+        let told = whole.map(|placed| Allocation {
+            listed: false,
+            ..allocation_of(&placed, cores, mhz, shift_us)
+        });
+        told.collect()
     }
 }
