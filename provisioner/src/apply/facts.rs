@@ -10,8 +10,6 @@ use crate::plan::{Service, Storage};
 pub(super) const PROGRAMS: &str = "/var/lib/atoll/programs";
 /// Where a run leaves what it has put in place.
 pub(super) const MANIFEST: &str = "/var/lib/atoll/manifest.json";
-/// Which system it is: os-release(5).
-const SYSTEM: &str = "/etc/os-release";
 /// Accounts and groups of the host itself. Everybody whom a file of ours can belong to is in them.
 const ACCOUNTS: &str = "/etc/passwd";
 const GROUPS: &str = "/etc/group";
@@ -40,10 +38,6 @@ pub struct Query {
 /// What a host has today.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Facts {
-    /// Distribution and its version, such as `debian 12`.
-    pub system: String,
-    /// Machine architecture, such as `x86_64`.
-    pub architecture: String,
     /// Those of the accounts asked for that exist.
     pub accounts: BTreeSet<String>,
     /// Those of the paths asked for that exist.
@@ -122,10 +116,8 @@ pub enum FactsError {
 
 /// The script which asks. It writes nothing, and starts as few processes as it can.
 pub fn script(query: &Query) -> String {
-    let mut script = String::from(
-        "LC_ALL=C QUOTING_STYLE=literal; export LC_ALL QUOTING_STYLE; cd /\n\
-         echo '== architecture'; uname -m\n",
-    );
+    let mut script =
+        String::from("LC_ALL=C QUOTING_STYLE=literal; export LC_ALL QUOTING_STYLE; cd /\n");
     let mut section = |name: &str, command: &str| {
         let _ = writeln!(script, "echo '== {name}'; {command}");
     };
@@ -178,7 +170,7 @@ pub fn script(query: &Query) -> String {
     section(
         "texts",
         &format!(
-            "tail -v -n +1 -- {SYSTEM} {ACCOUNTS} {GROUPS} {PROGRAMS} {MANIFEST} {} 2>/dev/null; echo",
+            "tail -v -n +1 -- {ACCOUNTS} {GROUPS} {PROGRAMS} {MANIFEST} {} 2>/dev/null; echo",
             words(&query.certificates)
         ),
     );
@@ -194,9 +186,6 @@ pub fn read(answer: &str) -> Result<Facts, FactsError> {
     let mut facts = Facts::default();
     let mut sections = sections(answer)?;
     let mut take = |name: &str| sections.remove(name).unwrap_or_default();
-    take("architecture")
-        .trim()
-        .clone_into(&mut facts.architecture);
     let paths = take("paths");
     facts.digests = take("digests").lines().filter_map(digest_line).collect();
     facts.services = services(&take("services"));
@@ -206,7 +195,6 @@ pub fn read(answer: &str) -> Result<Facts, FactsError> {
     facts.images = images.map(str::to_owned).collect();
     let mut texts = texts(&take("texts"));
     let mut text = |path: &str| texts.remove(path).unwrap_or_default();
-    facts.system = system(&text(SYSTEM));
     let (accounts, groups) = (text(ACCOUNTS), text(GROUPS));
     let names = Names {
         accounts: names(&accounts),
@@ -284,20 +272,6 @@ fn names(text: &str) -> BTreeMap<&str, &str> {
     names
 }
 
-/// `ID` and `VERSION_ID` of os-release(5).
-fn system(text: &str) -> String {
-    let value = |key: &str| {
-        let mut values = text
-            .lines()
-            .filter_map(|line| line.strip_prefix(key)?.strip_prefix('='));
-        values
-            .next_back()
-            .unwrap_or_default()
-            .trim_matches(['"', '\''])
-    };
-    format!("{} {}", value("ID"), value("VERSION_ID"))
-}
-
 /// `640 0 113 regular file|962 1234 1700000000.123456789|/etc/x` or `…|/a -> /b`.
 fn path_fact(line: &str, names: &Names) -> Option<(String, PathFact)> {
     let mut parts = line.splitn(3, '|');
@@ -360,7 +334,7 @@ fn services(text: &str) -> BTreeMap<String, ServiceFact> {
         let (load, active) = known.get(unit).copied().unwrap_or_default();
         let fact = ServiceFact {
             active: active == "active",
-            enabled: at_boot.contains(unit),
+            enabled: at_boot.contains(unit) && load != "masked",
             loaded: !matches!(load, "" | "not-found"),
         };
         (unit.trim_end_matches(".service").to_owned(), fact)
@@ -410,17 +384,17 @@ pub(super) fn quote(word: &str) -> String {
 mod tests {
     use super::*;
 
-    const ANSWER: &str = "== architecture\nx86_64\n== paths\n\
+    const ANSWER: &str = "== paths\n\
         640 0 113 regular file|962 77 1700000000.000000001|/etc/consul.d/consul.hcl\n\
         777 0 0 symbolic link|31 78 1.5|/usr/local/bin/consul -> /opt/atoll/consul/1.22.3/consul\n\
         750 4711 113 directory|4096 79 1.0|/etc/consul.d\n\
         == digests\nabcd  /etc/consul.d/consul.hcl\n== services\n\
-        consul.service mnt-data.mount nomad.service docker.service\n\
-        /etc/systemd/system/multi-user.target.wants/consul.service /etc/systemd/system/local-fs.target.requires/mnt-data.mount /etc/systemd/system/*.requires/*\n\
+        consul.service mnt-data.mount nomad.service docker.service atoll-agent.service\n\
+        /etc/systemd/system/multi-user.target.wants/consul.service /etc/systemd/system/multi-user.target.wants/atoll-agent.service /etc/systemd/system/local-fs.target.requires/mnt-data.mount /etc/systemd/system/*.requires/*\n\
         consul.service loaded active running Consul agent\nnomad.service not-found inactive dead nomad.service\nmnt-data.mount loaded failed failed x\n\
+        atoll-agent.service masked active running Atoll agent\n\
         == packages\nii docker.io 20.10.24\nrc old 1\n== images\nabc def\n\
-        == texts\n==> /etc/os-release <==\nPRETTY_NAME=\"Debian\"\nVERSION_ID=\"12\"\nID=debian\n\n\
-        ==> /etc/passwd <==\nroot:x:0:0:root:/root:/bin/sh\ntoor:x:0:0::/:\nconsul:x:112:113::/:/bin/false\n\n\
+        == texts\n==> /etc/passwd <==\nroot:x:0:0:root:/root:/bin/sh\ntoor:x:0:0::/:\nconsul:x:112:113::/:/bin/false\n\n\
         ==> /etc/group <==\nroot:x:0:\nconsul:x:113:\n\n==> /var/lib/atoll/programs <==\nfeed 1 2 3.4 /opt/atoll/consul/1.22.3/consul\n\n\
         ==> /var/lib/atoll/manifest.json <==\n{\"format\": 1, \"run\": \"r\", \"files\": {}, \"images\": {}}\n\
         ==> /etc/c.pem <==\n-----BEGIN\n\n==> /etc/empty.pem <==\n\n== end\n";
@@ -428,10 +402,6 @@ mod tests {
     #[test]
     fn an_answer_becomes_facts() {
         let facts = read(ANSWER).unwrap();
-        assert_eq!(
-            (facts.system.as_str(), facts.architecture.as_str()),
-            ("debian 12", "x86_64")
-        );
         assert!(facts.accounts.contains("consul") && facts.accounts.contains("toor"));
         let file = &facts.paths["/etc/consul.d/consul.hcl"];
         assert_eq!(
@@ -472,6 +442,9 @@ mod tests {
                 loaded: true
             }
         );
+        // Who is masked does not start at boot, whatever links there are.
+        let masked = &facts.services["atoll-agent"];
+        assert!(masked.active && !masked.enabled, "{masked:?}");
         // Neither what systemd looked for in vain nor what it never looked for.
         for absent in ["nomad", "docker"] {
             assert_eq!(facts.services[absent], ServiceFact::default(), "{absent}");
