@@ -270,5 +270,6 @@ fn allocation(id: &str, driver: &str, devices: Vec<Device>) -> nomad::Allocation
         ended: None,
         task_times: BTreeMap::from([("main".to_owned(), times)]),
         modify_index: 1,
+        listed: true,
     }
 }

@@ -132,7 +132,6 @@ pub(crate) struct Gone {
 
 /// Use of groups that came and went between two observations.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[expect(clippy::struct_field_names, reason = "a name carries its unit")]
 pub(crate) struct Window {
     pub(crate) from_boot_us: i64,
     pub(crate) to_boot_us: i64,
