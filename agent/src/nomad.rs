@@ -408,13 +408,20 @@ fn ended(placed: &api::Placed, shift_us: i64) -> Option<usage::End> {
     end(placed, &task_times.collect(), shift_us)
 }
 
+/// Whether a task of it is still to start: a client calls an allocation failed as soon as one of its
+/// tasks is, and then runs those that are to come after all others (`poststop`).
+fn waits(placed: &api::Placed) -> bool {
+    let mut states = placed.task_states.iter().flatten();
+    placed.client_status == "failed" && states.any(|(_, state)| state.state == "pending")
+}
+
 /// A lost allocation may still have tasks that run: it ends when they have ended.
 fn end(
     placed: &api::Placed,
     task_times: &BTreeMap<String, TaskTimes>,
     shift_us: i64,
 ) -> Option<usage::End> {
-    if !is_over(placed) {
+    if !is_over(placed) || waits(placed) {
         return None;
     }
     let started = task_times

@@ -216,9 +216,29 @@ fn one_that_is_only_remembered_as_pending_is_still_in_doubt() {
     remembered.task_times.clear();
     for listed in [true, false] {
         node.allocations.get_mut(ID).unwrap().listed = listed;
-        node.watch(1);
+        node.watch(100);
         assert_eq!(doubts(&node).is_empty(), listed);
+        assert!(node.bodies.is_empty(), "it has a name, and has not started");
     }
+}
+
+/// A task may be started anew in it, and end again.
+#[test]
+fn one_that_is_seen_to_live_again_is_not_lost_for_having_been_missed_before() {
+    let mut node = Node::new();
+    node.start(ID, &["main"]);
+    node.used(ID, "main", 5);
+    node.watch(3);
+    node.allocations.clear();
+    node.remove(ID, "main", 5);
+    node.watch(8);
+    node.group(ID, "main", 1, "second");
+    node.watch(20);
+    node.remove(ID, "main", 1);
+    node.watch(9);
+    assert!(node.ends().is_empty(), "{:?}", node.bodies);
+    node.watch(3);
+    assert_eq!(node.ends()[0].status, "lost");
 }
 
 /// Whom the servers only remember may have shared what was used with others whom they have forgotten.

@@ -207,6 +207,22 @@ fn what_was_over_a_month_ago_is_not_recalled_unasked() {
     }
 }
 
+/// Servers lag behind each other, and any of them may be asked.
+#[test]
+fn what_was_told_of_one_is_not_taken_back_by_an_older_word() {
+    let mut known = told_all();
+    let older = Allocation {
+        modify_index: 447,
+        listed: false,
+        ..pending()
+    };
+    for told in [complete(), older] {
+        known.recall(&about(&[ID]), vec![told], at(1));
+        let ended = known.followed().allocations[0].ended.clone();
+        assert_eq!(ended, complete().ended);
+    }
+}
+
 /// What the list has is present; what the servers remember may be over by now.
 #[test]
 fn only_the_list_tells_what_is_there_now() {

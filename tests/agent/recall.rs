@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use agent::nomad::{Allocation, Question, Recall, Whom};
 use agent::wire;
 use federation::http::{Answer, Api, Call};
-use federation::nomad::{Events, PlacedJob, Topic, events};
+use federation::nomad::{Events, PlacedJob, PlacedState, Topic, events};
 
 /// Placed at index 446, over at 449 with all that it ever did, and removed at once.
 const ALLOCATION: &str = include_str!("fixtures/events-of-an-allocation.ndjson");
@@ -189,6 +189,37 @@ fn what_another_node_runs_is_not_recalled() {
     }
     assert!(!recall.is_enough());
     assert!(recall.allocations(4, 8_000, 0).is_empty());
+}
+
+/// A client calls an allocation failed as soon as one task is; those after all others start later.
+#[test]
+fn one_that_failed_is_not_over_before_its_last_tasks_have_run() {
+    for state in ["pending", "running", "dead"] {
+        let mut recall = Recall::of(&about(&[ID]));
+        for mut line in lines(ALLOCATION) {
+            for event in &mut line.events {
+                let placed = event.payload.allocation.as_mut().unwrap();
+                placed.client_status = "failed".to_owned();
+                let states = placed.task_states.get_or_insert_default();
+                let mut last = states.get("main").cloned().unwrap_or(PlacedState {
+                    state: String::new(),
+                    started_at: None,
+                    finished_at: None,
+                    events: None,
+                });
+                last.state = state.to_owned();
+                if state != "dead" {
+                    last.finished_at = None;
+                }
+                if state == "pending" {
+                    (last.started_at, last.events) = (None, None);
+                }
+                states.insert("after".to_owned(), last);
+            }
+            recall.take(line);
+        }
+        assert_eq!(recall.is_enough(), state == "dead", "{state}");
+    }
 }
 
 #[test]

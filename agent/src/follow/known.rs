@@ -131,7 +131,10 @@ impl Known {
                 Some(listed) => with_facts_of(listed, allocation),
                 None => allocation,
             };
-            self.recalled.insert(id, (told, now));
+            // Another server may lag behind the one that was asked before.
+            let known = self.recalled.get(&id).map(|(known, _)| known.clone());
+            let newer = known.filter(|known| known.modify_index > told.modify_index);
+            self.recalled.insert(id, (newer.unwrap_or(told), now));
         }
         match &question.whom {
             Whom::Ids(ids) => self.note_asked(ids, now),

@@ -333,7 +333,8 @@ mod tests {
         let mut plan = ledger.connection.prepare(&plan).unwrap();
         let steps = plan.query_map(params![1, "a"], |row| row.get::<_, String>(3));
         let steps: Vec<String> = steps.unwrap().map(Result::unwrap).collect();
-        let by_index = |step: &String| step.contains("INDEX allocations (ledger=? AND <expr>=?)");
+        let by_index =
+            |step: &String| step.contains("INDEX facts_and_ends (ledger=? AND <expr>=?)");
         assert!(steps.iter().any(by_index), "{steps:?}");
     }
 }

@@ -31,7 +31,7 @@ CREATE TABLE IF NOT EXISTS entries (
     json TEXT NOT NULL,
     UNIQUE (ledger, seq)
 ) STRICT;
-CREATE INDEX IF NOT EXISTS allocations ON entries
+CREATE INDEX IF NOT EXISTS facts_and_ends ON entries
     (ledger, coalesce(json_extract(json, '$.allocation.id'), json_extract(json, '$.end.allocation')))
     WHERE coalesce(json_extract(json, '$.allocation.id'), json_extract(json, '$.end.allocation')) IS NOT NULL;
 CREATE TABLE IF NOT EXISTS state (key TEXT PRIMARY KEY, json TEXT NOT NULL) STRICT;

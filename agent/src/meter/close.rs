@@ -63,12 +63,9 @@ impl Meter {
             }
             // That one was alive when the servers last heard of it says nothing of now.
             let listed = told.filter(|told| told.is_certain());
-            if let Some(open) = self
-                .state
-                .allocations
-                .get_mut(&id)
-                .filter(|_| listed.is_some())
-            {
+            let is_there = listed.is_some() || self.lives(&id);
+            let open = self.state.allocations.get_mut(&id);
+            if let Some(open) = open.filter(|_| is_there) {
                 open.missing_boot_us = None;
             }
             let end = match listed {

@@ -108,8 +108,9 @@ impl Meter {
             self.nameless.clear();
             return;
         }
-        let listed = listing.allocations.iter().filter(|a| a.is_certain());
-        let listed: BTreeSet<&str> = listed.map(|a| a.facts.id.as_str()).collect();
+        // Also whom the servers only remember has a name.
+        let listed = listing.allocations.iter().map(|a| a.facts.id.as_str());
+        let listed: BTreeSet<&str> = listed.collect();
         let nameless = shown.keys().filter(|id| !listed.contains(*id));
         let nameless = nameless.map(|&id| {
             let since_us = self.nameless.get(id).copied().unwrap_or(now.boot_us);
@@ -133,10 +134,7 @@ impl Meter {
         }
         all.append(&mut self.state.shown_unnamed());
         // Seldom are there any, so that the list is looked through the other way round.
-        let is_listed = |id: &str| {
-            let mut all = listing.allocations.iter();
-            all.any(|a| a.facts.id == id && a.is_certain())
-        };
+        let is_listed = |id: &str| listing.allocations.iter().any(|a| a.facts.id == id);
         all.into_iter()
             .filter(|(id, _)| !is_listed(id))
             .map(|(id, shown)| self.state.allocation(id, &shown, now, listing))
