@@ -45,9 +45,9 @@ pub(crate) fn follow(settings: &settings::Nomad, clock: &dyn Clock, shared: &Sha
 
 /// Asks the servers' memory for whatever is in doubt; never ends.
 pub(crate) fn recall(settings: &settings::Nomad, clock: &dyn Clock, shared: &Shared) -> ! {
-    let mut failures = 0_u32;
+    let (mut failures, mut all_told) = (0_u32, true);
     loop {
-        let Err(error) = listen(settings, clock, shared, &mut failures);
+        let Err(error) = listen(settings, clock, shared, &mut failures, &mut all_told);
         if failures == 0 {
             tracing::warn!("{error}; allocations that end at once may not be named meanwhile");
         }
@@ -88,6 +88,7 @@ fn listen(
     clock: &dyn Clock,
     shared: &Shared,
     failures: &mut u32,
+    all_told: &mut bool,
 ) -> Result<Infallible, NomadError> {
     let mut nomad: Option<Nomad> = None;
     loop {
@@ -96,17 +97,23 @@ fn listen(
             Some(nomad) => nomad,
             None => Nomad::new(settings, clock.shift_us())?,
         };
-        let (told, all) = asked.recall(&question, LISTEN);
-        // Also what was told before something failed; who was not even asked for has had no turn.
-        // Nobody whom nobody has seen is so urgent: all of them are asked for again, with their jobs.
-        let urgent = question.whom != Whom::Unlisted && !told.is_empty();
-        if all.is_ok() || urgent {
-            shared.change(|known| known.recall(&question, told, clock.now()));
-        }
-        all?;
-        nomad = Some(asked);
-        if std::mem::take(failures) > 0 {
-            tracing::info!("Nomad's servers tell of allocations again");
+        let (told, answer) = asked.recall(&question, LISTEN);
+        let whole = answer.is_ok();
+        shared.change(|known| known.answer(&question, told, whole, clock.now()));
+        match (answer, &question.whom) {
+            (Ok(()), whom) => {
+                *all_told |= *whom == Whom::Unlisted;
+                nomad = Some(asked);
+                if std::mem::take(failures) > 0 {
+                    tracing::info!("Nomad's servers tell of allocations again");
+                }
+            }
+            // It is put off, and nobody who is in doubt waits for it.
+            (Err(error), Whom::Unlisted) if std::mem::take(all_told) => {
+                tracing::warn!("{error}; who began and ended unseen is asked for again");
+            }
+            (Err(_), Whom::Unlisted) => {}
+            (Err(error), Whom::Ids(_)) => return Err(error),
         }
         thread::sleep(BREATH);
     }

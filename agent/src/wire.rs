@@ -59,6 +59,18 @@ pub enum WireError {
         /// What was asked for.
         path: String,
     },
+    /// A stream of lines ended before its time: what else it had to say is not known.
+    #[error("{api} at {address} ended its answer to {path} too early: {reason}")]
+    Broken {
+        /// Which API.
+        api: Api,
+        /// Where.
+        address: Address,
+        /// What was asked for.
+        path: String,
+        /// How it ended.
+        reason: String,
+    },
     /// A file that the settings name cannot be used.
     #[error("cannot use the {what} in {}: {reason}", path.display())]
     File {
@@ -205,8 +217,9 @@ impl Wire {
     /// Goes on until `wants_more` is false, or `limit` is over.
     ///
     /// # Errors
-    /// When there is no answer, or a line is not the wanted one; or when no line comes at all:
-    /// Nomad has said 200 by the time at which it refuses, and otherwise says `{}` at once.
+    /// When there is no answer, or a line is not the wanted one; when it ends before its time; or when
+    /// no line comes at all: Nomad has said 200 by the time at which it refuses, and otherwise says
+    /// `{}` at once.
     pub fn listen<T>(
         &self,
         call: &Call<T>,
@@ -228,22 +241,30 @@ impl Wire {
         let mut lines = BufReader::new(body.reader());
         let mut body = String::new();
         let mut silent = true;
-        // It ends when the time is over, in the midst of a line or not.
-        while lines.read_line(&mut body).is_ok() && body.ends_with('\n') {
+        let end = loop {
+            let read = lines.read_line(&mut body);
+            if read.is_err() || !body.ends_with('\n') {
+                break read;
+            }
             silent = false;
             if !wants_more(call.read(&Answer { status, body })?) {
-                break;
+                return Ok(());
             }
             body = String::new();
+        };
+        let (api, address, path) = (self.api, self.address.clone(), path_of(call));
+        match end {
+            _ if silent => Err(WireError::Silent { api, address, path }),
+            // In the midst of a line or not.
+            Err(error) if is_timeout(&error) => Ok(()),
+            end => Err(WireError::Broken {
+                api,
+                address,
+                path,
+                reason: end
+                    .map_or_else(|error| error.to_string(), |_| "it said no more".to_owned()),
+            }),
         }
-        if silent {
-            return Err(WireError::Silent {
-                api: self.api,
-                address: self.address.clone(),
-                path: path_of(call),
-            });
-        }
-        Ok(())
     }
 
     fn unreachable<T>(&self, call: &Call<T>, reason: String) -> WireError {
@@ -286,6 +307,12 @@ impl Wire {
         let request = request.timeout_global(Some(limit)).build();
         self.agent.run(request).map_err(|error| error.to_string())
     }
+}
+
+/// Whether the time was over while something was read.
+fn is_timeout(error: &std::io::Error) -> bool {
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref());
+    matches!(inner, Some(ureq::Error::Timeout(_)))
 }
 
 /// What is asked for, without what is asked about it.

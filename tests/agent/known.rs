@@ -60,7 +60,7 @@ fn listed_as(id: &str) -> Allocation {
 fn told_all() -> Known {
     let mut known = Known::default();
     known.list(&node(), Vec::new(), at(0));
-    known.recall(&about_all(), Vec::new(), at(0));
+    known.answer(&about_all(), Vec::new(), true, at(0));
     known
 }
 
@@ -75,7 +75,7 @@ fn one_that_vanished_from_the_list_before_it_was_over_is_asked_for() {
     );
     known.doubt(ids(&[]));
     known.list(&node(), vec![pending()], at(1));
-    known.recall(&about_all(), Vec::new(), at(1));
+    known.answer(&about_all(), Vec::new(), true, at(1));
     assert_eq!(
         (known.question(at(1)), known.next_question_us()),
         (None, None)
@@ -83,7 +83,7 @@ fn one_that_vanished_from_the_list_before_it_was_over_is_asked_for() {
     known.list(&node(), Vec::new(), at(2));
     let question = known.question(at(2)).unwrap();
     assert_eq!(question, about(&[ID]));
-    known.recall(&question, vec![complete()], at(3));
+    known.answer(&question, vec![complete()], true, at(3));
     assert_eq!(
         (known.question(at(9)), known.next_question_us()),
         (None, None)
@@ -120,7 +120,7 @@ fn one_that_was_listed_keeps_the_facts_of_the_list() {
             question = known.question(at(2)).unwrap();
             assert_eq!(question.listed, ids(&[]));
         }
-        known.recall(&question, vec![complete()], at(3));
+        known.answer(&question, vec![complete()], true, at(3));
         known.list(&node(), Vec::new(), at(4));
         let followed = known.followed();
         let one = followed.allocations.first().unwrap();
@@ -140,7 +140,7 @@ fn a_node_with_another_id_knows_nothing_of_the_old_ones_allocations() {
     };
     known.list(&node(), vec![lives], at(1));
     known.list(&node(), Vec::new(), at(2));
-    known.recall(&about(&["b"]), vec![complete()], at(3));
+    known.answer(&about(&["b"]), vec![complete()], true, at(3));
     let asked = known.question(at(3));
     assert_eq!(known.followed().allocations.len(), 1);
     let other = Node {
@@ -150,14 +150,19 @@ fn a_node_with_another_id_knows_nothing_of_the_old_ones_allocations() {
     known.list(&other, Vec::new(), at(4));
     assert!(known.followed().allocations.is_empty());
     // What the servers remember is that of the other one.
-    known.recall(&about_all(), vec![complete()], at(5));
+    known.answer(&about_all(), vec![complete()], true, at(5));
     let other = Question {
         node_id: other.id,
         ..about_all()
     };
     assert_eq!(known.question(at(100)), Some(other));
     // Nor does an answer that comes late.
-    known.recall(&asked.unwrap_or(about(&[ID])), vec![complete()], at(5));
+    known.answer(
+        &asked.unwrap_or(about(&[ID])),
+        vec![complete()],
+        true,
+        at(5),
+    );
     assert!(known.followed().allocations.is_empty());
 }
 
@@ -179,7 +184,7 @@ fn all_that_the_list_does_not_have_is_asked_for_once() {
     assert_eq!(known.question(at(1)), Some(about(&[ID])));
     known.doubt(ids(&[]));
     assert_eq!(known.question(at(2)), Some(all.clone()));
-    known.recall(&question, vec![complete()], today());
+    known.answer(&question, vec![complete()], true, today());
     assert_eq!(
         (known.question(at(9)), known.next_question_us()),
         (None, None)
@@ -194,6 +199,33 @@ fn all_that_the_list_does_not_have_is_asked_for_once() {
     assert_eq!(known.question(today()), Some(all));
 }
 
+/// Whoever is in doubt does not wait while the question for all has no answer.
+#[test]
+fn what_failed_for_all_is_put_off_and_nobody_else_is() {
+    let mut known = Known::default();
+    known.list(&node(), Vec::new(), at(1));
+    let mut now = at(10);
+    let mut pauses = Vec::new();
+    for _ in 0..7 {
+        assert_eq!(known.question(now), Some(about_all()));
+        known.answer(&about_all(), vec![complete()], false, now);
+        assert!(known.followed().allocations.is_empty());
+        // That somebody may have been missed makes it no more urgent.
+        known.ask_all();
+        let next_us = known.next_question_us().unwrap();
+        pauses.push((next_us - now.boot_us) / 100_000);
+        assert_eq!(known.question(now), None);
+        known.doubt(ids(&[ID]));
+        assert_eq!(known.question(now), Some(about(&[ID])));
+        assert!(known.next_question_us().unwrap() <= now.boot_us);
+        known.doubt(ids(&[]));
+        now.boot_us = next_us;
+    }
+    assert_eq!(pauses, [2, 2, 2, 10, 50, 150, 150]);
+    known.answer(&about_all(), Vec::new(), true, now);
+    assert_eq!(known.next_question_us(), None);
+}
+
 /// The ledger tells of 35 days whom it has written, and the servers of a quiet region of longer.
 #[test]
 fn what_was_over_a_month_ago_is_not_recalled_unasked() {
@@ -202,7 +234,7 @@ fn what_was_over_a_month_ago_is_not_recalled_unasked() {
         known.list(&node(), Vec::new(), at(1));
         let mut now = today();
         now.wall_us += days * 86_400 * S;
-        known.recall(&about_all(), vec![complete()], now);
+        known.answer(&about_all(), vec![complete()], true, now);
         assert_eq!(known.followed().allocations.len(), told, "{days} days");
     }
 }
@@ -217,7 +249,7 @@ fn what_was_told_of_one_is_not_taken_back_by_an_older_word() {
         ..pending()
     };
     for told in [complete(), older] {
-        known.recall(&about(&[ID]), vec![told], at(1));
+        known.answer(&about(&[ID]), vec![told], true, at(1));
         let ended = known.followed().allocations[0].ended.clone();
         assert_eq!(ended, complete().ended);
     }
@@ -233,7 +265,7 @@ fn only_the_list_tells_what_is_there_now() {
         listed: false,
         ..pending()
     };
-    known.recall(&about(&[ID]), vec![alive.clone()], at(1));
+    known.answer(&about(&[ID]), vec![alive.clone()], true, at(1));
     assert!(!known.followed().allocations[0].is_certain());
     known.list(&node(), vec![pending()], at(2));
     let followed = known.followed();
@@ -241,7 +273,7 @@ fn only_the_list_tells_what_is_there_now() {
     assert!(followed.allocations[0].started && followed.allocations[0].listed);
     known.list(&node(), Vec::new(), at(3));
     assert!(!known.followed().allocations[0].is_certain());
-    known.recall(&about(&[ID]), vec![complete()], at(4));
+    known.answer(&about(&[ID]), vec![complete()], true, at(4));
     assert!(known.followed().allocations[0].is_certain());
 }
 
@@ -252,13 +284,13 @@ fn who_is_asked_for_in_vain_is_given_up_by_the_list_but_not_by_the_meter() {
     known.list(&node(), Vec::new(), at(2));
     for second in [3, 13, 23] {
         let asked = known.question(at(second)).unwrap();
-        known.recall(&asked, Vec::new(), at(second));
+        known.answer(&asked, Vec::new(), true, at(second));
     }
     assert_eq!(known.question(at(100)), None);
     known.doubt(ids(&[ID]));
     for second in [100, 200, 300, 400, 500] {
         let asked = known.question(at(second)).unwrap();
-        known.recall(&asked, Vec::new(), at(second));
+        known.answer(&asked, Vec::new(), true, at(second));
     }
 }
 
@@ -272,7 +304,7 @@ fn who_is_asked_for_in_vain_is_asked_for_less_and_less_often() {
     let mut pauses = Vec::new();
     for _ in 0..7 {
         let asked = known.question(now).unwrap();
-        known.recall(&asked, Vec::new(), now);
+        known.answer(&asked, Vec::new(), true, now);
         // The meter's doubt is told each second.
         known.doubt(ids(&[ID]));
         let next_us = known.next_question_us().unwrap();
@@ -298,7 +330,7 @@ fn of_many_all_are_asked_for_in_turn() {
     let mut heard = BTreeSet::new();
     for _ in 0..3 {
         let asked = known.question(at(2)).unwrap();
-        known.recall(&asked, Vec::new(), at(2));
+        known.answer(&asked, Vec::new(), true, at(2));
         let Whom::Ids(ids) = asked.whom else {
             panic!("{asked:?}")
         };
@@ -312,7 +344,7 @@ fn of_many_all_are_asked_for_in_turn() {
 fn the_newer_word_counts_and_the_list_knows_the_job() {
     let mut known = told_all();
     known.list(&node(), vec![pending()], at(1));
-    known.recall(&about(&[ID]), vec![complete()], at(2));
+    known.answer(&about(&[ID]), vec![complete()], true, at(2));
     let followed = known.followed();
     let one = followed.allocations.first().unwrap();
     assert!(one.ended.is_some());
@@ -336,4 +368,20 @@ fn nomad_is_heard_since_it_answered_again() {
     assert_eq!(known.followed().heard_since, None);
     known.list(&node(), Vec::new(), at(9));
     assert_eq!(known.followed().heard_since, Some(at(9)));
+}
+
+/// What the servers remember may be gone when they are asked again.
+#[test]
+fn what_was_told_of_some_before_it_failed_is_taken() {
+    for told in [vec![complete()], Vec::new()] {
+        let mut known = told_all();
+        known.list(&node(), Vec::new(), at(1));
+        known.doubt(ids(&[ID]));
+        let asked = known.question(at(2)).unwrap();
+        let some = !told.is_empty();
+        known.answer(&asked, told, false, at(2));
+        assert_eq!(known.followed().allocations.len(), usize::from(some));
+        // Who had no turn is due at once.
+        assert_eq!(known.question(at(2)).is_none(), some);
+    }
 }

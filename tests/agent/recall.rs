@@ -335,14 +335,15 @@ fn a_stream_is_listened_to_until_enough_is_said_or_the_time_is_over() {
     })
     .unwrap();
     assert_eq!(heard, [0, 446, 448, 449]);
-    // A server that stops says no more either.
+    // What a server that stops had to say is not all there is.
     heard.clear();
-    wire.listen(&call, long, |line| {
+    let broken = wire.listen(&call, long, |line| {
         heard.push(line.index);
         true
-    })
-    .unwrap();
+    });
     assert_eq!(heard, [0, 446, 448, 449]);
+    let broken = broken.unwrap_err().to_string();
+    assert!(broken.contains("/v1/event/stream too early"), "{broken}");
     let refused = wire.listen(&call, long, |_| true).unwrap_err();
     assert_eq!(refused.to_string(), "Nomad answered 403: Permission denied");
     let silent = wire.listen(&call, long, |_| true).unwrap_err().to_string();

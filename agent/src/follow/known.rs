@@ -45,7 +45,7 @@ pub struct Followed {
 }
 
 /// What is known, and what is in doubt.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Known {
     followed: Followed,
     listed: Vec<Allocation>,
@@ -59,9 +59,9 @@ pub struct Known {
     asked: BTreeMap<String, Asked>,
     /// Who was asked for last: the others come first then.
     last: String,
-    /// Whether the servers have told of all that the list does not have: what began and was
-    /// forgotten before anybody looked.
-    told_all: bool,
+    /// How often the servers were asked in vain for all that the list does not have: what began and
+    /// was forgotten before anybody looked. Nothing once they have told.
+    all: Option<Asked>,
 }
 
 /// One that vanished: what the list last said of it, and how often it was asked for.
@@ -71,11 +71,35 @@ struct Vanished {
     tries: u32,
 }
 
-/// How often one was asked for, and from when on it may be asked for again.
+/// How often somebody was asked for, and from when on they may be asked for again.
 #[derive(Debug, Default)]
 struct Asked {
     times: usize,
     next_boot_us: i64,
+}
+
+impl Asked {
+    /// Takes that it was asked for now.
+    fn note(&mut self, now: Moment) {
+        let pause_us = PAUSES_US.get(self.times).or(PAUSES_US.last());
+        self.next_boot_us = now.boot_us + pause_us.copied().unwrap_or(0);
+        self.times += 1;
+    }
+}
+
+impl Default for Known {
+    fn default() -> Self {
+        Self {
+            followed: Followed::default(),
+            listed: Vec::new(),
+            recalled: BTreeMap::new(),
+            doubts: BTreeSet::new(),
+            vanished: BTreeMap::new(),
+            asked: BTreeMap::new(),
+            last: String::new(),
+            all: Some(Asked::default()),
+        }
+    }
 }
 
 impl Known {
@@ -114,8 +138,20 @@ impl Known {
         self.merge(now);
     }
 
-    /// Takes what the servers remember of those that were asked for, while this is still their node.
-    pub fn recall(&mut self, question: &Question, told: Vec<Allocation>, now: Moment) {
+    /// Takes an answer of the servers' memory, `whole` or what was told of it before something failed.
+    ///
+    /// Who was asked for by ID may be forgotten soon: what was told of them is taken as it is. Nobody
+    /// whom nobody has seen is so urgent: all of them are asked for again, with their jobs.
+    pub fn answer(&mut self, question: &Question, told: Vec<Allocation>, whole: bool, now: Moment) {
+        match &question.whom {
+            Whom::Unlisted if !whole => self.put_off_all(now),
+            // Who was not even asked for has had no turn.
+            Whom::Ids(_) if !whole && told.is_empty() => {}
+            _ => self.recall(question, told, now),
+        }
+    }
+
+    fn recall(&mut self, question: &Question, told: Vec<Allocation>, now: Moment) {
         if self.followed.node_id.as_ref() != Some(&question.node_id) {
             return;
         }
@@ -138,14 +174,21 @@ impl Known {
         }
         match &question.whom {
             Whom::Ids(ids) => self.note_asked(ids, now),
-            Whom::Unlisted => self.told_all = true,
+            Whom::Unlisted => self.all = None,
         }
         self.merge(now);
     }
 
     /// Somebody may have been missed: all that the list does not have is asked for once more.
     pub fn ask_all(&mut self) {
-        self.told_all = false;
+        self.all.get_or_insert_default();
+    }
+
+    /// All are asked for later, as who is in doubt must not wait for it.
+    fn put_off_all(&mut self, now: Moment) {
+        if let Some(asked) = &mut self.all {
+            asked.note(now);
+        }
     }
 
     fn note_asked(&mut self, ids: &BTreeSet<String>, now: Moment) {
@@ -157,10 +200,7 @@ impl Known {
             if let Some(vanished) = self.vanished.get_mut(id) {
                 vanished.tries += 1;
             }
-            let asked = self.asked.entry(id.clone()).or_default();
-            let pause_us = PAUSES_US.get(asked.times).or(PAUSES_US.last());
-            asked.next_boot_us = now.boot_us + pause_us.copied().unwrap_or(0);
-            asked.times += 1;
+            self.asked.entry(id.clone()).or_default().note(now);
         }
         self.vanished.retain(|id, vanished| {
             let told = self.recalled.get(id);
@@ -208,7 +248,8 @@ impl Known {
                 whom: Whom::Ids(ids),
             });
         }
-        (!self.told_all).then(|| Question {
+        let all = self.all.as_ref()?;
+        (all.next_boot_us <= now.boot_us).then(|| Question {
             node_id,
             whom: Whom::Unlisted,
             listed: listed.collect(),
@@ -226,10 +267,9 @@ impl Known {
     /// When something is to be asked for, on the boot clock; none while nobody is in doubt.
     pub fn next_question_us(&self) -> Option<i64> {
         self.followed.node_id.as_ref()?;
-        if !self.told_all {
-            return Some(i64::MIN);
-        }
-        self.in_doubt().map(|id| self.due_us(id)).min()
+        let all = self.all.iter().map(|asked| asked.next_boot_us);
+        let doubts = self.in_doubt().map(|id| self.due_us(id));
+        all.chain(doubts).min()
     }
 
     fn in_doubt(&self) -> impl Iterator<Item = &String> {
