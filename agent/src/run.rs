@@ -404,6 +404,7 @@ mod tests {
             ended: None,
             task_times: BTreeMap::new(),
             modify_index: 1,
+            ran_us: None,
             listed: true,
         }
     }

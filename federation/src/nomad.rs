@@ -13,7 +13,7 @@ use crate::http::{Api, Call, Method};
 mod events;
 mod placed;
 
-pub use events::{Event, Events, Payload, Topic, events, whole_job};
+pub use events::{Evaluated, Event, Events, Payload, Topic, events, whole_job};
 pub use placed::{
     Allocated, AllocatedCpu, AllocatedDevice, AllocatedMemory, AllocatedShared, AllocatedTask,
     Equipped, Instance, Placed, PlacedEvent, PlacedGroup, PlacedJob, PlacedState, PlacedTask,

@@ -4,7 +4,7 @@ use federation::usage::{Allocation, Body, Quality};
 
 use super::timeline::{CORES, Node, S, WALL, key};
 
-const ID: &str = "0a1b2c3d-0000-4000-8000-00000000abcd";
+pub(crate) const ID: &str = "0a1b2c3d-0000-4000-8000-00000000abcd";
 
 fn facts(body: &Body) -> Option<&Allocation> {
     match body {
@@ -25,7 +25,7 @@ fn flash(node: &mut Node, used_us: u64) {
     node.snapshot.glimpsed.clear();
 }
 
-fn doubts(node: &Node) -> Vec<String> {
+pub(crate) fn doubts(node: &Node) -> Vec<String> {
     let listed: Vec<_> = node.allocations.values().cloned().collect();
     node.meter.doubts(&listed).into_iter().collect()
 }
@@ -177,33 +177,6 @@ fn the_times_of_one_that_is_never_named_are_those_of_the_clock_of_then() {
     assert_eq!(node.ends().first().unwrap().ended_us, WALL + 2 * S);
 }
 
-/// Whoever is purged while it runs leaves the list at once, and is killed some seconds later. The
-/// servers remember it as running for as long as nothing else happens.
-#[test]
-fn one_that_was_purged_while_it_ran_is_over_when_its_processes_are() {
-    let mut node = Node::new();
-    node.start(ID, &["main"]);
-    node.used(ID, "main", 5);
-    node.watch(20);
-    node.allocations.get_mut(ID).unwrap().listed = false;
-    node.watch(5);
-    assert!(node.ends().is_empty(), "it runs");
-    // Its last use is seen a second later.
-    node.remove(ID, "main", 7);
-    node.watch(10);
-    assert_eq!(doubts(&node), [ID], "its end may still be told");
-    node.watch(600);
-    let ends = node.ends();
-    assert_eq!(ends.len(), 1);
-    assert_eq!(
-        (ends[0].status.as_str(), ends[0].ended_us),
-        ("lost", WALL + 26 * S)
-    );
-    let held: u64 = node.intervals(ID, "main").iter().map(|i| i.held_us).sum();
-    assert_eq!(held, 26_000_000);
-    assert!(doubts(&node).is_empty());
-}
-
 /// It may have been over, and forgotten, since the servers were asked.
 #[test]
 fn one_that_is_only_remembered_as_pending_is_still_in_doubt() {
@@ -220,25 +193,6 @@ fn one_that_is_only_remembered_as_pending_is_still_in_doubt() {
         assert_eq!(doubts(&node).is_empty(), listed);
         assert!(node.bodies.is_empty(), "it has a name, and has not started");
     }
-}
-
-/// A task may be started anew in it, and end again.
-#[test]
-fn one_that_is_seen_to_live_again_is_not_lost_for_having_been_missed_before() {
-    let mut node = Node::new();
-    node.start(ID, &["main"]);
-    node.used(ID, "main", 5);
-    node.watch(3);
-    node.allocations.clear();
-    node.remove(ID, "main", 5);
-    node.watch(8);
-    node.group(ID, "main", 1, "second");
-    node.watch(20);
-    node.remove(ID, "main", 1);
-    node.watch(9);
-    assert!(node.ends().is_empty(), "{:?}", node.bodies);
-    node.watch(3);
-    assert_eq!(node.ends()[0].status, "lost");
 }
 
 /// Whom the servers only remember may have shared what was used with others whom they have forgotten.
@@ -265,30 +219,6 @@ fn what_was_used_while_nobody_looked_is_not_all_of_one_that_is_in_no_list() {
         let all_of_it = (900_000, 0, Quality::Inferred);
         let none_of_it = (0, 900_000, Quality::Gap);
         assert_eq!(cpu, if listed { all_of_it } else { none_of_it });
-    }
-}
-
-#[test]
-fn nobody_is_lost_before_nomad_was_heard_for_ten_seconds() {
-    for restarts in [true, false] {
-        let mut node = Node::new();
-        node.start(ID, &["main"]);
-        node.used(ID, "main", 5);
-        node.watch(3);
-        node.remove(ID, "main", 7);
-        node.allocations.clear();
-        node.watch(5);
-        if restarts {
-            node.restart();
-        } else {
-            node.nomad = false;
-            node.watch(60);
-            node.nomad = true;
-        }
-        node.watch(10);
-        assert!(node.ends().is_empty(), "{:?}", node.bodies);
-        node.watch(1);
-        assert_eq!(node.ends().first().unwrap().status, "lost");
     }
 }
 

@@ -45,6 +45,7 @@ fn pending() -> Allocation {
         ended: None,
         task_times: [].into(),
         modify_index: 446,
+        ran_us: None,
         listed: true,
     }
 }
@@ -253,6 +254,23 @@ fn what_was_told_of_one_is_not_taken_back_by_an_older_word() {
         let ended = known.followed().allocations[0].ended.clone();
         assert_eq!(ended, complete().ended);
     }
+}
+
+/// When its job was stopped is told apart from it, and may be forgotten before it.
+#[test]
+fn that_one_ran_until_then_is_not_taken_back() {
+    let mut known = told_all();
+    for ran_us in [Some(5), Some(9), Some(7)] {
+        let told = Allocation {
+            ran_us,
+            listed: false,
+            ..pending()
+        };
+        known.answer(&about(&[ID]), vec![told], true, at(1));
+    }
+    assert_eq!(known.followed().allocations[0].ran_us, Some(9));
+    known.answer(&about(&[ID]), vec![complete()], true, at(1));
+    assert_eq!(known.followed().allocations[0].ran_us, None);
 }
 
 /// What the list has is present; what the servers remember may be over by now.

@@ -17,6 +17,7 @@ mod doubt;
 mod gpu;
 mod known;
 mod ledger;
+mod lost;
 mod meter;
 mod nomad;
 mod property;

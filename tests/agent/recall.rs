@@ -15,6 +15,11 @@ use federation::nomad::{Events, PlacedJob, PlacedState, Topic, events};
 const ALLOCATION: &str = include_str!("fixtures/events-of-an-allocation.ndjson");
 /// Registered at 445, and removed at 450.
 const JOB: &str = include_str!("fixtures/events-of-a-job.ndjson");
+/// Placed at index 184, running at 187, and purged at 188.
+const PURGE: &str = include_str!("fixtures/events-of-a-purge.ndjson");
+/// When a server last wrote of it, and when it took that it is purged, in µs since 1970 UTC.
+const MODIFIED_US: i64 = 1_795_988_124_882_455;
+const PURGED_US: i64 = 1_795_988_126_097_151;
 pub(crate) const ID: &str = "0a1b2c3d-0000-4000-8000-00000000abcd";
 /// Where it was placed.
 pub(crate) const NODE: &str = "11111111-0000-4000-8000-000000000001";
@@ -50,13 +55,13 @@ fn over() -> Recall {
 fn an_allocation_that_was_over_and_removed_at_once_is_told_with_its_job() {
     let mut recall = over();
     let asked: BTreeSet<Topic> = [Topic::Job("probe".to_owned())].into();
-    assert_eq!(recall.missing_jobs(), asked);
+    assert_eq!(recall.missing(), asked);
     // Up to the index at which it was placed; nothing after it can be its job.
     let all = lines(JOB);
     let needed = all
         .iter()
         .cloned()
-        .take_while(|line| !recall.take_jobs(line.clone()));
+        .take_while(|line| !recall.take_of_jobs(line.clone()));
     assert_eq!(needed.count(), 2);
     assert!(recall.without_job().is_empty());
     let told = recall.allocations(4, 8_000, 0);
@@ -83,7 +88,7 @@ fn an_allocation_that_was_over_and_removed_at_once_is_told_with_its_job() {
 fn a_job_that_was_purged_is_known_from_its_removal() {
     let mut recall = over();
     let removal = lines(JOB).pop().unwrap();
-    assert!(recall.take_jobs(removal), "there is nothing to wait for");
+    assert!(recall.take_of_jobs(removal), "there is nothing to wait for");
     let told = recall.allocations(4, 8_000, 0);
     assert_eq!(told[0].facts.owner.as_deref(), Some("alice@example.org"));
 }
@@ -121,7 +126,7 @@ fn one_that_is_not_over_waits_for_its_job() {
         .take(3)
         .for_each(|line| recall.take(line));
     assert!(recall.allocations(4, 8_000, 0).is_empty());
-    let enough = lines(JOB).into_iter().map(|line| recall.take_jobs(line));
+    let enough = lines(JOB).into_iter().map(|line| recall.take_of_jobs(line));
     assert_eq!(enough.last(), Some(true));
     assert_eq!(recall.allocations(4, 8_000, 0).len(), 1);
 }
@@ -163,7 +168,7 @@ fn of_all_that_is_remembered_only_the_nodes_own_and_unlisted_is_taken() {
             recall.take(line);
             assert!(!recall.is_enough(), "nobody knows whether there are more");
         }
-        assert_eq!(recall.missing_jobs().len(), told);
+        assert_eq!(recall.missing().len(), told);
         assert_eq!(recall.allocations(4, 8_000, 0).len(), told);
     }
     // Of which node it is, is not left to chance.
@@ -231,7 +236,7 @@ fn the_job_of_one_that_is_listed_is_not_asked_for() {
     for line in lines(ALLOCATION).into_iter().take(3) {
         recall.take(line);
     }
-    assert!(recall.missing_jobs().is_empty() && recall.without_job().is_empty());
+    assert!(recall.missing().is_empty() && recall.without_job().is_empty());
     assert_eq!(recall.allocations(4, 8_000, 0).len(), 1, "nor waited for");
 }
 
@@ -246,7 +251,7 @@ fn a_job_with_a_colon_in_its_id_is_asked_for_by_its_name_only() {
         }
         recall.take(line);
     }
-    assert!(recall.missing_jobs().is_empty());
+    assert!(recall.missing().is_empty());
     let by_name = [("pro:be".to_owned(), "example".to_owned())].into();
     assert_eq!(recall.without_job(), by_name);
 }
@@ -353,4 +358,55 @@ fn a_stream_is_listened_to_until_enough_is_said_or_the_time_is_over() {
     assert!(silent.contains("has not expired"), "{silent}");
     assert!(began.elapsed() < long / 2, "{:?}", began.elapsed());
     server.join().unwrap();
+}
+
+/// Nothing is written of an allocation when it is purged: its servers look at its job anew, and tell of that.
+#[test]
+fn one_that_was_purged_ran_until_its_job_was_stopped() {
+    let mut recall = Recall::of(&about_all());
+    for line in lines(PURGE) {
+        recall.take(line);
+    }
+    let job = "probe".to_owned();
+    let asked = [Topic::Job(job.clone()), Topic::Evaluations(job)];
+    assert_eq!(recall.missing(), asked.into());
+    let (before, after): (Vec<_>, Vec<_>) = lines(PURGE).into_iter().partition(|l| l.index < 188);
+    let ran_us = |recall: &Recall| {
+        let told = recall.allocations(4, 8_000, 0);
+        let [one] = told.as_slice() else {
+            panic!("{told:?}")
+        };
+        assert!(one.started && one.ended.is_none() && !one.listed);
+        one.ran_us
+    };
+    for line in before {
+        assert!(!recall.take_of_jobs(line), "more may come");
+    }
+    assert_eq!(ran_us(&recall), Some(MODIFIED_US));
+    // One of the same name elsewhere, and what was before it.
+    for (namespace, index) in [("imagine", 188), ("example", 184)] {
+        let mut other = after[1].clone();
+        let stop = other.events[0].payload.evaluation.as_mut().unwrap();
+        (stop.namespace, stop.create_index) = (namespace.to_owned(), index);
+        recall.take_of_jobs(other);
+    }
+    assert_eq!(ran_us(&recall), Some(MODIFIED_US));
+    for line in after {
+        assert!(!recall.take_of_jobs(line), "more may come");
+    }
+    assert_eq!(ran_us(&recall), Some(PURGED_US));
+    // Of one that is listed, or over, nobody needs to know.
+    let mut listed = Recall::of(&Question {
+        listed: ids(&[ID]),
+        ..about(&[ID])
+    });
+    for line in lines(PURGE) {
+        listed.take(line);
+    }
+    assert!(listed.missing().is_empty());
+    assert!(
+        !over()
+            .missing()
+            .contains(&Topic::Evaluations("probe".to_owned()))
+    );
 }

@@ -161,6 +161,7 @@ impl Node {
                 .map(|t| ((*t).to_owned(), times.clone()))
                 .collect(),
             modify_index: 1,
+            ran_us: Some(self.wall_us),
             listed: true,
         };
         self.allocations.insert(id.to_owned(), allocation);

@@ -153,38 +153,64 @@ forgotten_at_once() {
 	judge_flashes 10
 }
 
-# Two such jobs while the agent is away: they have shown it nothing, and only the servers' memory tells.
+# Two such jobs while the agent is away have shown it nothing, and only the servers' memory tells of them.
+# So it is with one that was purged while it ran; of two others it had seen the beginning.
 forgotten_while_away() {
+	sleeper 601 docker
+	sleeper 602 exec
 	on h4 'sudo systemctl stop atoll-agent'
+	sleeper 603 exec
+	purge 601 602 603
 	flash 2
 	on h4 'sudo systemctl start atoll-agent'
 	judge_flashes 2
+	for seconds in 601 602 603; do lost "$seconds" inferred; done
 }
 
 # The servers forget a job and its allocation while it runs; the node kills it some seconds later. Nomad
 # tells nobody when that was: it is over when its processes are, and nothing is held beyond.
 purged_while_it_ran() {
-	local id asked_us gone_us
-	job purged docker "sleep 600"
-	wait_for 30 "allocation purged && grep -q '\"ClientStatus\": *\"running\"' '$STATE/purged.json'" || wrong "it does not run"
-	id=$(id_of purged)
-	wait_for 30 "on h4 'sudo docker ps -q --filter label=com.hashicorp.nomad.alloc_id=$id' | grep -q ." || wrong "it has no container"
+	sleeper 604 docker
+	purge 604
+	lost 604 measured
+}
+
+# sleeper SECONDS DRIVER: a job that is known by how long it would sleep, and runs.
+sleeper() {
+	job "sleep-$1" "$2" "sleep $1"
+	wait_for 30 "allocation sleep-$1 && grep -q '\"ClientStatus\": *\"running\"' '$STATE/sleep-$1.json'" || wrong "it does not run"
+	wait_for 30 "sleeps $1" || wrong "it has no process"
+}
+
+sleeps() { on h4 "pgrep -fx 'sleep $1'" >/dev/null; }
+
+# purge SECONDS...: the servers forget them; then the node has killed them: between $asked_us and $gone_us.
+purge() {
+	local seconds
 	asked_us=$(date +%s%6N)
-	nomad_cli job stop -purge -detach -namespace=example purged >/dev/null
+	for seconds in "$@"; do nomad_cli job stop -purge -detach -namespace=example "sleep-$seconds" >/dev/null; done
 	nomad_cli system gc
-	wait_for 30 "! on h4 'sudo docker ps -q --filter label=com.hashicorp.nomad.alloc_id=$id' | grep -q ." || wrong "it is not killed"
+	for seconds in "$@"; do wait_for 30 "! sleeps $seconds" || wrong "it is not killed"; done
 	gone_us=$(date +%s%6N)
-	wait_for 30 "arrived purged" || wrong "it has no end: $(on h4 systemctl show -p StatusText --value atoll-agent)"
+}
+
+# lost SECONDS QUALITY: one that was purged ends while it was killed, and was held with that quality.
+lost() {
+	wait_for 60 "arrived sleep-$1" || wrong "it has no end: $(on h4 systemctl show -p StatusText --value atoll-agent)"
 	# It is looked at once a second; and a process that is gone may be seen so a moment later.
-	python3 - "$STATE/entries.json" "$id" "$asked_us" "$((gone_us + 1500000))" <<-'HELD' || wrong "it is not held to its end"
+	python3 - "$STATE/entries.json" "$(id_of "sleep-$1")" "$((asked_us - 1500000))" "$((gone_us + 1500000))" "$2" <<-'HELD' ||
 		import json, sys
-		entries, (id, least, most) = json.load(open(sys.argv[1])), sys.argv[2:]
+		entries, (id, least, most, quality) = json.load(open(sys.argv[1])), sys.argv[2:]
 		(start,) = [e["allocation"]["started_us"] for e in entries if e.get("allocation", {}).get("id") == id]
-		(end,) = [e["end"]["ended_us"] for e in entries if e.get("end", {}).get("allocation") == id]
-		held = sum(e["interval"]["held_us"] for e in entries if e.get("interval", {}).get("allocation") == id)
+		((end, status),) = [(e["end"]["ended_us"], e["end"]["status"]) for e in entries if e.get("end", {}).get("allocation") == id]
+		intervals = [e["interval"] for e in entries if e.get("interval", {}).get("allocation") == id]
+		held = sum(interval["held_us"] for interval in intervals)
+		print(f"asked {least}, gone {most}, end {end} {status}, held {held} of {end - start}: {[i['held'] for i in intervals]}")
 		# The two clocks of the node run apart by a part in a million.
-		sys.exit(not (int(least) - 1_500_000 <= end <= int(most) and abs(held - (end - start)) <= 10))
+		sys.exit(not (int(least) <= end <= int(most) and abs(held - (end - start)) <= 10 and status == "lost"
+		              and quality in {i["held"] for i in intervals}))
 	HELD
+		wrong "sleep $1 is not held to its end"
 }
 
 flash() { # COUNT

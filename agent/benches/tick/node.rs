@@ -270,6 +270,7 @@ fn allocation(id: &str, driver: &str, devices: Vec<Device>) -> nomad::Allocation
         ended: None,
         task_times: BTreeMap::from([("main".to_owned(), times)]),
         modify_index: 1,
+        ran_us: Some(started_us),
         listed: true,
     }
 }

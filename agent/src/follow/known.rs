@@ -167,10 +167,17 @@ impl Known {
                 Some(listed) => with_facts_of(listed, allocation),
                 None => allocation,
             };
-            // Another server may lag behind the one that was asked before.
-            let known = self.recalled.get(&id).map(|(known, _)| known.clone());
-            let newer = known.filter(|known| known.modify_index > told.modify_index);
-            self.recalled.insert(id, (newer.unwrap_or(told), now));
+            let told = match self.recalled.remove(&id) {
+                // Another server may lag behind the one that was asked before.
+                Some((known, _)) if known.modify_index > told.modify_index => known,
+                // What they write of its job is no change of it.
+                Some((known, _)) => Allocation {
+                    ran_us: told.ran_us.map(|us| us.max(known.ran_us.unwrap_or(us))),
+                    ..told
+                },
+                None => told,
+            };
+            self.recalled.insert(id, (told, now));
         }
         match &question.whom {
             Whom::Ids(ids) => self.note_asked(ids, now),

@@ -129,7 +129,9 @@ impl State {
         Open {
             facts,
             cut: start,
-            touched_boot_us: start.boot_us,
+            lived_boot_us: start.boot_us,
+            used_boot_us: start.boot_us,
+            gone_boot_us: None,
             held: if watched {
                 Quality::Measured
             } else {
@@ -188,7 +190,13 @@ impl State {
         for (id, open) in &mut self.allocations {
             open.missing_boot_us = None;
             open.cut.boot_us = open.cut.boot_us.saturating_add(moved_us);
-            open.touched_boot_us = open.touched_boot_us.saturating_add(moved_us);
+            open.lived_boot_us = open.lived_boot_us.saturating_add(moved_us);
+            open.used_boot_us = open.used_boot_us.saturating_add(moved_us);
+            // What ran before this boot was gone when it began.
+            let gone_us = open
+                .gone_boot_us
+                .map(|gone_us| gone_us.saturating_add(moved_us));
+            open.gone_boot_us = Some(gone_us.unwrap_or(0));
             for (name, task) in &mut open.tasks {
                 let key = TaskKey {
                     allocation: id.clone(),
@@ -215,6 +223,7 @@ impl State {
                 *shown_us = shown_us.saturating_add(moved_us);
             }
             counter.last_boot_us = counter.last_boot_us.saturating_add(moved_us);
+            counter.lived_boot_us = counter.lived_boot_us.saturating_add(moved_us);
         }
         for glimpse in self.glimpses.values_mut() {
             glimpse.from_boot_us = glimpse.from_boot_us.saturating_add(moved_us);

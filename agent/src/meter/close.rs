@@ -26,7 +26,7 @@ impl Meter {
         };
         let ids: Vec<String> = self.state.allocations.keys().cloned().collect();
         for id in ids {
-            if let Some(end) = self.end_as_seen(&id, last) {
+            if let Some(end) = self.end_as_seen(&id, None, last, &mut out) {
                 self.finish(&id, end, last, &mut out);
             }
         }
@@ -72,9 +72,13 @@ impl Meter {
                 Some(listed) => listed.ended.clone(),
                 None => seen
                     .listing
-                    .and_then(|listing| self.missing(&id, now, &listing)),
+                    .and_then(|listing| self.missing(&id, told, now, &listing, out)),
             };
             if let Some(end) = end {
+                if let Some(told) = told.filter(|told| told.ended.is_none()) {
+                    let lost = told.ended_as(end.clone());
+                    self.end_tasks(&lost, now, allocations, out);
+                }
                 self.finish(&id, end, now, out);
             } else if let Some(known) = self.known(&id, listed, now, seen) {
                 self.cut_due(&id, known, now, before, seen.stopping, out);
@@ -119,10 +123,17 @@ impl Meter {
         }
     }
 
-    /// The end of an allocation that Nomad does not list any more: when it was last seen to live.
+    /// The end of an allocation that Nomad does not list any more: when it was last known to live.
     ///
     /// Nomad's servers remember its true end for a while, and are asked for it first.
-    fn missing(&mut self, id: &str, now: Moment, listing: &Listing) -> Option<End> {
+    fn missing(
+        &mut self,
+        id: &str,
+        told: Option<&nomad::Allocation>,
+        now: Moment,
+        listing: &Listing,
+        out: &mut Vec<Body>,
+    ) -> Option<End> {
         if self.lives(id) {
             return None;
         }
@@ -132,15 +143,40 @@ impl Meter {
         if listing.heard.boot_us.saturating_sub(since_us) < MISSING_US {
             return None;
         }
-        self.end_as_seen(id, now)
+        self.end_as_seen(id, told, now, out)
     }
 
-    fn end_as_seen(&self, id: &str, now: Moment) -> Option<End> {
+    /// The last moment at which it is known to have lived: by its groups, or by what the servers
+    /// remember, where nobody looked when it went. What is held beyond its groups is inferred.
+    fn end_as_seen(
+        &mut self,
+        id: &str,
+        told: Option<&nomad::Allocation>,
+        now: Moment,
+        out: &mut Vec<Body>,
+    ) -> Option<End> {
+        let clocks = &self.state.time.clocks;
         let open = self.state.allocations.get(id)?;
-        let last_boot_us = open.touched_boot_us.max(open.cut.boot_us).min(now.boot_us);
+        let seen_us = open.lived_boot_us.max(open.cut.boot_us).min(now.boot_us);
+        let gone_us = open.gone_boot_us.unwrap_or(seen_us);
+        let told_us = told.and_then(|told| told.ran_us);
+        let told_us = told_us.map(|wall_us| clocks.place(wall_us, now).boot_us.min(gone_us));
+        let last_us = seen_us.max(told_us.unwrap_or(seen_us));
+        let ended_us = clocks.wall_us(last_us, now);
+        if last_us > seen_us {
+            let seen = Moment {
+                boot_us: seen_us,
+                wall_us: clocks.wall_us(seen_us, now),
+            };
+            // After a gap what was seen is cut already, and later use is of later.
+            if open.held == Quality::Measured && seen_us > open.cut.boot_us {
+                self.cut(id, seen, now, out);
+            }
+            self.state.allocations.get_mut(id)?.held = Quality::Inferred;
+        }
         Some(End {
             allocation: id.to_owned(),
-            ended_us: self.state.time.clocks.wall_us(last_boot_us, now),
+            ended_us,
             status: "lost".to_owned(),
         })
     }
@@ -176,7 +212,7 @@ impl Meter {
             wall_us: heard.wall_us.min(now.wall_us) - NOMAD_LATE_US,
         };
         // Use is not put into an interval that ends before it.
-        (known.boot_us >= open.touched_boot_us).then_some(known)
+        (known.boot_us >= open.touched_boot_us()).then_some(known)
     }
 
     /// Cuts at the look before what has become too long since: this look came late.
@@ -256,8 +292,13 @@ impl Meter {
 }
 
 impl Open {
+    /// When something of it was last seen.
+    pub(super) fn touched_boot_us(&self) -> i64 {
+        self.lived_boot_us.max(self.used_boot_us)
+    }
+
     /// Whether its last interval lies behind what was seen last.
     pub(super) fn is_whole(&self) -> bool {
-        self.touched_boot_us >= self.cut.boot_us
+        self.touched_boot_us() >= self.cut.boot_us
     }
 }

@@ -185,6 +185,9 @@ impl State {
             let most = if strangers { most.min(can_us) } else { most };
             counter.raw_us += used;
             counter.pending.used_us += used;
+            if used > 0 && !look.unsure {
+                counter.lived_boot_us = look.now.boot_us;
+            }
             counter.pending.bound_us += most.saturating_sub(used);
             counter.pending.quality = counter.pending.quality.max(quality);
         }
@@ -213,6 +216,7 @@ impl State {
             first_boot_us: look.now.boot_us,
             last_boot_us: look.now.boot_us,
             shown_boot_us: None,
+            lived_boot_us: look.now.boot_us,
             pending: Pending::default(),
         });
         if counter.epoch != reading.epoch {
@@ -232,6 +236,9 @@ impl State {
         counter.present = true;
         counter.has_processes = seen.has_processes;
         counter.last_boot_us = look.now.boot_us;
+        if seen.has_processes || (used_us > 0 && !look.unsure) {
+            counter.lived_boot_us = look.now.boot_us;
+        }
     }
 
     /// What groups used at most that came and went since the last look.

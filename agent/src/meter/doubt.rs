@@ -41,7 +41,7 @@ impl Meter {
         let strangers = shown.keys().filter(|id| !listed.contains_key(*id));
         let mut doubts: BTreeSet<String> = strangers.map(|&id| id.to_owned()).collect();
         for (id, open) in quiet {
-            let quiet_us = now.boot_us.saturating_sub(open.touched_boot_us);
+            let quiet_us = now.boot_us.saturating_sub(open.touched_boot_us());
             let asks = match listed.get(id.as_str()) {
                 Some(over) => !over && quiet_us <= ENDING_US,
                 None => !open.facts.is_unnamed(),
@@ -233,6 +233,7 @@ impl State {
             }),
             task_times: times.collect(),
             modify_index: 0,
+            ran_us: None,
             listed: true,
         }
     }

@@ -246,7 +246,7 @@ impl Meter {
         let ids: Vec<String> = self.state.allocations.keys().cloned().collect();
         for id in ids {
             let seen_last =
-                |open: &state::Open| open.touched_boot_us == last.boot_us && open.is_whole();
+                |open: &state::Open| open.lived_boot_us == last.boot_us && open.is_whole();
             let is_whole = self.state.allocations.get(&id).is_some_and(seen_last);
             if is_whole && self.lives(&id) {
                 self.cut(&id, last, last, out);
@@ -276,15 +276,20 @@ impl Meter {
             let Some(open) = self.state.allocations.get_mut(&key.allocation) else {
                 continue;
             };
-            if counter.present && counter.has_processes {
-                open.touched_boot_us = now.boot_us;
-            }
+            open.lived_boot_us = open.lived_boot_us.max(counter.lived_boot_us);
             if let Some(task) = open.tasks.get_mut(&key.task) {
                 let told = std::mem::take(&mut counter.pending);
                 if told.used_us > 0 {
-                    open.touched_boot_us = now.boot_us;
+                    open.used_boot_us = now.boot_us;
                 }
                 task.take(&told);
+            }
+        }
+        for open in self.state.allocations.values_mut() {
+            if open.lived_boot_us < now.boot_us {
+                open.gone_boot_us.get_or_insert(now.boot_us);
+            } else {
+                open.gone_boot_us = None;
             }
         }
     }

@@ -47,8 +47,16 @@ pub(crate) struct Open {
     pub(crate) facts: Allocation,
     /// The end of its last interval, or its start.
     pub(crate) cut: Moment,
-    /// When a counter of it was last seen to move.
-    pub(crate) touched_boot_us: i64,
+    /// When it was last known to live, by a group of it, or its start.
+    // So called in the rows that there are.
+    #[serde(rename = "touched_boot_us")]
+    pub(crate) lived_boot_us: i64,
+    /// When use of it was last told: later than that where a parent tells of a group that is gone.
+    #[serde(default)]
+    pub(crate) used_boot_us: i64,
+    /// The first look at which it was not known to live any more.
+    #[serde(default)]
+    pub(crate) gone_boot_us: Option<i64>,
     pub(crate) held: Quality,
     pub(crate) held_total_us: u64,
     pub(crate) tasks: BTreeMap<String, OpenTask>,
@@ -114,6 +122,9 @@ pub(crate) struct Counter {
     /// When it was first read, where there was a break since.
     #[serde(default)]
     pub(crate) shown_boot_us: Option<i64>,
+    /// When it was last known to be used: by processes in it, or by use that can be of nobody else.
+    #[serde(default)]
+    pub(crate) lived_boot_us: i64,
     /// What no allocation has taken yet.
     pub(crate) pending: Pending,
 }

@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use federation::nomad::{Events, Placed, PlacedJob, Topic};
+use federation::nomad::{Evaluated, Events, Placed, PlacedJob, Topic};
 
-use super::{Allocation, Question, Whom, allocation_of, ended, is_over};
+use super::words::{allocation_of, ended, is_over, runs};
+use super::{Allocation, Question, Whom};
 
 /// What was told of some allocations, and of the jobs that they are of.
 #[derive(Debug, Clone)]
@@ -12,6 +13,8 @@ pub struct Recall {
     question: Question,
     placed: BTreeMap<String, Placed>,
     jobs: Vec<PlacedJob>,
+    /// When jobs were stopped or purged.
+    stops: Vec<Evaluated>,
     /// Everything up to this Raft index has been told of the jobs.
     jobs_index: u64,
 }
@@ -23,6 +26,7 @@ impl Recall {
             question: question.clone(),
             placed: BTreeMap::new(),
             jobs: Vec::new(),
+            stops: Vec::new(),
             jobs_index: 0,
         }
     }
@@ -63,11 +67,31 @@ impl Recall {
         }
     }
 
-    /// The jobs that are needed and not known, and that the stream can be asked for.
-    pub fn missing_jobs(&self) -> BTreeSet<Topic> {
-        let jobless = self.jobless();
-        let jobs = jobless.map(|p| Topic::Job(p.job_id.clone()));
-        jobs.filter(Topic::can_be_asked_for).collect()
+    /// What else is needed, and can be asked for of the stream: jobs that are not known, and whether
+    /// those of allocations that the list does not have were stopped while they ran.
+    pub fn missing(&self) -> BTreeSet<Topic> {
+        let jobs = self.jobless().map(|p| Topic::Job(p.job_id.clone()));
+        let ran = self.ran().map(|p| Topic::Evaluations(p.job_id.clone()));
+        let all = jobs.chain(ran);
+        all.filter(Topic::can_be_asked_for).collect()
+    }
+
+    /// Those that run by the servers' word, though the list does not have them: it is the last that
+    /// was written of one that is purged.
+    fn ran(&self) -> impl Iterator<Item = &Placed> {
+        let unlisted = self.placed.values().filter(|p| !self.is_listed(p));
+        unlisted.filter(|placed| runs(placed) && !is_over(placed))
+    }
+
+    /// When the job of an allocation was stopped or purged for the first time since, in ns since 1970 UTC.
+    fn stopped(&self, placed: &Placed) -> Option<i64> {
+        let same = |stop: &&Evaluated| {
+            stop.job_id == placed.job_id
+                && stop.namespace == placed.namespace
+                && stop.create_index > placed.create_index
+        };
+        let stops = self.stops.iter().filter(same);
+        stops.map(|stop| stop.create_time).min()
     }
 
     fn jobless(&self) -> impl Iterator<Item = &Placed> {
@@ -88,11 +112,17 @@ impl Recall {
         jobs.max_by_key(|job| job.job_modify_index)
     }
 
-    /// Takes a line of which jobs were asked for; true once none can come that fits better.
-    pub fn take_jobs(&mut self, line: Events) -> bool {
+    /// Takes a line of what was [missing](Recall::missing); true once nothing can come that fits better.
+    pub fn take_of_jobs(&mut self, line: Events) -> bool {
         self.jobs_index = self.jobs_index.max(line.index);
-        let jobs = line.events.into_iter().filter_map(|e| e.payload.job);
-        self.jobs.extend(jobs);
+        for event in line.events {
+            self.jobs.extend(event.payload.job);
+            let stop = event.payload.evaluation.filter(Evaluated::is_of_a_stop);
+            self.stops.extend(stop);
+        }
+        if self.ran().next().is_some() {
+            return false;
+        }
         let placed_last = self.placed.values().map(|placed| placed.create_index).max();
         self.jobless().next().is_none() && Some(self.jobs_index) >= placed_last
     }
@@ -121,9 +151,14 @@ impl Recall {
             let known = placed.job.is_some() || self.is_listed(&placed);
             (known || is_over(&placed)).then_some(placed)
         });
-        let told = whole.map(|placed| Allocation {
-            listed: false,
-            ..allocation_of(&placed, cores, mhz, shift_us)
+        let told = whole.map(|placed| {
+            let told = allocation_of(&placed, cores, mhz, shift_us);
+            let stopped = self.stopped(&placed).map(|ns| ns / 1_000 + shift_us);
+            Allocation {
+                listed: false,
+                ran_us: told.ran_us.map(|us| us.max(stopped.unwrap_or(us))),
+                ..told
+            }
         });
         told.collect()
     }

@@ -21,6 +21,8 @@ pub enum Topic {
     Allocation(String),
     /// A job by its ID, in whatever namespace.
     Job(String),
+    /// The evaluations of a job, by the job's ID, in whatever namespace.
+    Evaluations(String),
 }
 
 impl Topic {
@@ -28,7 +30,9 @@ impl Topic {
     pub fn can_be_asked_for(&self) -> bool {
         match self {
             Self::Allocations => true,
-            Self::Allocation(id) | Self::Job(id) => !id.is_empty() && !id.contains(':'),
+            Self::Allocation(id) | Self::Job(id) | Self::Evaluations(id) => {
+                !id.is_empty() && !id.contains(':')
+            }
         }
     }
 }
@@ -63,6 +67,37 @@ pub struct Payload {
     /// A job: the last that was known of it, when it was removed.
     #[serde(default)]
     pub job: Option<PlacedJob>,
+    /// Why servers looked anew at what is to run of a job.
+    #[serde(default)]
+    pub evaluation: Option<Evaluated>,
+}
+
+/// A look of the servers at what is to run of a job.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Evaluated {
+    /// Job ID.
+    #[serde(rename = "JobID", default)]
+    pub job_id: String,
+    /// Namespace.
+    #[serde(default)]
+    pub namespace: String,
+    /// Its reason, such as `job-register`.
+    #[serde(default)]
+    pub triggered_by: String,
+    /// The Raft index at which it was made.
+    #[serde(default)]
+    pub create_index: u64,
+    /// When it was made, by a server's clock, in ns since 1970 UTC.
+    #[serde(default)]
+    pub create_time: i64,
+}
+
+impl Evaluated {
+    /// Whether its reason is that somebody stopped the job or, what no other event tells, purged it.
+    pub fn is_of_a_stop(&self) -> bool {
+        self.triggered_by == "job-deregister"
+    }
 }
 
 /// All that the servers still remember of some things, a line each, and then whatever they do, without an end.
@@ -77,6 +112,7 @@ pub fn events(topics: impl IntoIterator<Item = Topic>) -> Option<Call<Events>> {
             Topic::Allocations => ("Allocation", None),
             Topic::Allocation(id) => ("Allocation", Some(id)),
             Topic::Job(id) => ("Job", Some(id)),
+            Topic::Evaluations(id) => ("Evaluation", Some(id)),
         };
         path.push_str("&topic=");
         path.push_str(kind);
@@ -119,10 +155,11 @@ mod tests {
             Topic::Allocation("0a1b-2c".to_owned()),
             Topic::Job("a/periodic-1&x".to_owned()),
             Topic::Job("a:b".to_owned()),
+            Topic::Evaluations("a/b".to_owned()),
         ];
         assert_eq!(
             events(topics).unwrap().path,
-            "/v1/event/stream?namespace=*&index=1&topic=Allocation:0a1b-2c&topic=Job:a%2Fperiodic-1%26x"
+            "/v1/event/stream?namespace=*&index=1&topic=Allocation:0a1b-2c&topic=Job:a%2Fperiodic-1%26x&topic=Evaluation:a%2Fb"
         );
         assert_eq!(
             events([Topic::Allocations]).unwrap().path,

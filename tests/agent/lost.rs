@@ -1,0 +1,214 @@
+//! Those that the list has lost before they were over: until when each is held.
+
+use federation::usage::Quality;
+
+use super::doubt::{ID, doubts};
+use super::timeline::{CORES, Node, S, WALL, key};
+
+/// One that runs, is used for `used_us` each second, and is purged after five seconds.
+fn purged(used_us: u64) -> Node {
+    let mut node = Node::new();
+    node.start(ID, &["main"]);
+    for second in 1..=5 {
+        node.used(ID, "main", second * used_us);
+        node.watch(1);
+    }
+    purge(&mut node);
+    node
+}
+
+/// The list has lost it; the servers remember when they wrote that it is to stop, and that it ran then.
+fn purge(node: &mut Node) {
+    let told = node.allocations.get_mut(ID).unwrap();
+    told.listed = false;
+    told.ran_us = Some(node.wall_us);
+}
+
+/// Each interval: how long it was held, how that is known, and what was used.
+fn held(node: &Node) -> Vec<(u64, Quality, u64)> {
+    let intervals = node.intervals(ID, "main");
+    let each = intervals.iter();
+    each.map(|i| (i.held_us, i.held, i.cpu.used_us)).collect()
+}
+
+fn lost_at(node: &Node) -> i64 {
+    let ends = node.ends();
+    let [end] = ends.as_slice() else {
+        panic!("{ends:?}")
+    };
+    assert_eq!(end.status, "lost");
+    end.ended_us - WALL
+}
+
+/// Whoever is purged while it runs leaves the list at once, and is killed some seconds later. The
+/// servers remember it as running for as long as nothing else happens.
+#[test]
+fn one_that_was_purged_while_it_ran_is_over_when_its_processes_are() {
+    let mut node = Node::new();
+    node.start(ID, &["main"]);
+    node.used(ID, "main", 5);
+    node.watch(20);
+    node.allocations.get_mut(ID).unwrap().listed = false;
+    node.watch(5);
+    assert!(node.ends().is_empty(), "it runs");
+    // Its last use is seen a second later.
+    node.remove(ID, "main", 7);
+    node.watch(10);
+    assert_eq!(doubts(&node), [ID], "its end may still be told");
+    node.watch(600);
+    let ends = node.ends();
+    assert_eq!(ends.len(), 1);
+    assert_eq!(
+        (ends[0].status.as_str(), ends[0].ended_us),
+        ("lost", WALL + 26 * S)
+    );
+    assert_eq!(held(&node), [(26_000_000, Quality::Measured, 7)]);
+    assert!(doubts(&node).is_empty());
+}
+
+/// A task may be started anew in it, and end again.
+#[test]
+fn one_that_is_seen_to_live_again_is_not_lost_for_having_been_missed_before() {
+    let mut node = Node::new();
+    node.start(ID, &["main"]);
+    node.used(ID, "main", 5);
+    node.watch(3);
+    node.allocations.clear();
+    node.remove(ID, "main", 5);
+    node.watch(8);
+    node.group(ID, "main", 1, "second");
+    node.watch(20);
+    node.remove(ID, "main", 1);
+    node.watch(9);
+    assert!(node.ends().is_empty(), "{:?}", node.bodies);
+    node.watch(3);
+    assert_eq!(node.ends()[0].status, "lost");
+}
+
+#[test]
+fn nobody_is_lost_before_nomad_was_heard_for_ten_seconds() {
+    for restarts in [true, false] {
+        let mut node = Node::new();
+        node.start(ID, &["main"]);
+        node.used(ID, "main", 5);
+        node.watch(3);
+        node.remove(ID, "main", 7);
+        node.allocations.clear();
+        node.watch(5);
+        if restarts {
+            node.restart();
+        } else {
+            node.nomad = false;
+            node.watch(60);
+            node.nomad = true;
+        }
+        node.watch(10);
+        assert!(node.ends().is_empty(), "{:?}", node.bodies);
+        node.watch(1);
+        assert_eq!(node.ends().first().unwrap().status, "lost");
+    }
+}
+
+/// With or without a parent that tells of its last use: nobody saw when that was.
+#[test]
+fn one_that_was_killed_while_the_agent_was_away_is_held_until_the_servers_last_wrote_that_it_ran() {
+    for last_us in [0, 70] {
+        let mut node = purged(10);
+        node.pass(100 * S);
+        node.allocations.get_mut(ID).unwrap().ran_us = Some(node.wall_us);
+        node.pass(500 * S);
+        node.remove(ID, "main", 50 + last_us);
+        node.restart();
+        node.watch(100);
+        assert_eq!(lost_at(&node), 105 * S);
+        let seen = (5_000_000, Quality::Measured, 50);
+        let unseen = (100_000_000, Quality::Inferred, last_us);
+        assert_eq!(held(&node), [seen, unseen]);
+    }
+}
+
+/// Use that an empty group tells of is of before: a sign of life only where somebody looked all the time.
+#[test]
+fn one_whose_group_is_left_empty_is_held_to_its_last_use_if_that_was_seen() {
+    for (restarts, ended_s) in [(false, 6), (true, 5)] {
+        let mut node = purged(10);
+        let seen = node.snapshot.tasks.get_mut(&key(ID, "main")).unwrap();
+        seen.has_processes = false;
+        seen.reading.used_us += 30;
+        if restarts {
+            node.restart();
+        }
+        node.watch(100);
+        assert_eq!(lost_at(&node), ended_s * S, "restarts: {restarts}");
+    }
+}
+
+/// What the servers write later than it was gone is no sign of its life.
+#[test]
+fn one_that_was_seen_to_go_is_held_no_longer_than_to_the_look_after() {
+    let mut node = purged(10);
+    node.remove(ID, "main", 50);
+    node.watch(5);
+    node.allocations.get_mut(ID).unwrap().ran_us = Some(node.wall_us);
+    node.watch(100);
+    assert_eq!(lost_at(&node), 6 * S);
+    let seen = (5_000_000, Quality::Measured, 50);
+    assert_eq!(held(&node), [seen, (1_000_000, Quality::Inferred, 0)]);
+}
+
+#[test]
+fn one_that_did_not_live_through_a_boot_is_held_until_it_at_most() {
+    for (wrote_s, ended_s) in [(10, 10), (25, 20), (0, 5)] {
+        let mut node = purged(10);
+        node.allocations.get_mut(ID).unwrap().ran_us = Some(WALL + wrote_s * S);
+        // It was off at 20 s at the latest, and looked at again at 31 s.
+        node.pass(25 * S);
+        node.boot("second", 10 * S);
+        node.restart();
+        node.watch(100);
+        assert_eq!(lost_at(&node), ended_s * S, "written at {wrote_s} s");
+        let all_us: u64 = held(&node).iter().map(|(held_us, ..)| held_us).sum();
+        assert_eq!(all_us, u64::try_from(ended_s * S).unwrap());
+    }
+}
+
+/// It began, was purged and killed, all while nobody looked. What their parent counted more may
+/// be of others that have been forgotten, too.
+#[test]
+fn one_that_nobody_saw_is_held_until_the_servers_last_wrote_that_it_ran() {
+    for parents in [Some(900_000), None] {
+        let mut node = Node::new();
+        node.watch(5);
+        node.pass(S);
+        node.start(ID, &["main"]);
+        node.pass(2 * S);
+        purge(&mut node);
+        node.pass(60 * S);
+        node.gone_us += parents.unwrap_or(0);
+        node.restart();
+        node.watch(100);
+        assert_eq!(lost_at(&node), 8 * S);
+        let intervals = node.intervals(ID, "main");
+        let [one] = intervals.as_slice() else {
+            panic!("{intervals:?}")
+        };
+        assert_eq!((one.held_us, one.held), (2_000_000, Quality::Inferred));
+        let cpu = (one.cpu.used_us, one.cpu.bound_us, one.cpu.quality);
+        let most_us = parents.unwrap_or(2_000_000 * CORES);
+        assert_eq!(cpu, (0, most_us, Quality::Gap));
+    }
+}
+
+/// Its task was still to start when it was purged.
+#[test]
+fn one_that_never_ran_by_the_servers_word_is_held_for_nothing_it_was_not_seen_in() {
+    let mut node = purged(10);
+    let told = node.allocations.get_mut(ID).unwrap();
+    told.task_times.get_mut("main").unwrap().running = false;
+    told.ran_us = None;
+    node.pass(600 * S);
+    node.remove(ID, "main", 50);
+    node.restart();
+    node.watch(100);
+    assert_eq!(lost_at(&node), 5 * S);
+}
