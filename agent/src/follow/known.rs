@@ -364,7 +364,8 @@ impl Shared {
         self.change(|known| known.fail(problem));
     }
 
-    pub(super) fn change(&self, change: impl FnOnce(&mut Known)) {
+    /// Changes what is known, and wakes who asks the servers.
+    pub(crate) fn change(&self, change: impl FnOnce(&mut Known)) {
         let mut known = self.known();
         change(&mut known);
         let asks = known.next_question_us().is_some();

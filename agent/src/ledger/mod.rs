@@ -324,6 +324,14 @@ fn unsigned(value: i64) -> u64 {
 mod tests {
     use super::*;
 
+    impl Ledger {
+        /// Makes its entries unreadable, and readable again.
+        pub(crate) fn rename_entries(&self, from: &str, to: &str) {
+            let rename = format!("ALTER TABLE {from} RENAME TO {to}");
+            self.connection.execute_batch(&rename).unwrap();
+        }
+    }
+
     /// Each second everybody who is to begin is looked up, among what a month has left.
     #[test]
     fn whose_facts_it_has_is_found_by_the_index() {
