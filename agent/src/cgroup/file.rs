@@ -103,15 +103,16 @@ impl Folder {
     }
 }
 
-/// All that a file says now. The kernel does not know beforehand how much that will be, so it is not asked.
+/// All that a file says now. The kernel does not know beforehand how much that will be, so it is not asked:
+/// it fills what it is given as long as there is more to say.
 pub(super) fn all(file: &File) -> io::Result<String> {
     let mut text = Vec::new();
     let mut buffer = [0; PIECE];
     loop {
         let size = file.read_at(&mut buffer, text.len() as u64)?;
-        match buffer.get(..size) {
-            Some([]) | None => return Ok(String::from_utf8_lossy(&text).into_owned()),
-            Some(piece) => text.extend_from_slice(piece),
+        text.extend_from_slice(buffer.get(..size).unwrap_or_default());
+        if size < PIECE {
+            return Ok(String::from_utf8_lossy(&text).into_owned());
         }
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::cgroup::file::{Folder, Kept, Shelf};
+use crate::cgroup::watch::Watch;
 use crate::cgroup::{Parent, Reading, Seen, Snapshot, TaskKey, tree};
 
 /// How a version of the tree shows a group.
@@ -13,7 +14,7 @@ pub(super) struct Counter {
     /// That time, in µs, from the text of the file.
     pub(super) used_us: fn(&str) -> Option<u64>,
     /// Whether a process is in a group.
-    pub(super) has_processes: fn(&Group) -> bool,
+    pub(super) has_processes: fn(&Group, &mut Watch) -> bool,
     /// How far the counter may be ahead of what it shows, in µs.
     pub(super) bound_us: u64,
 }
@@ -81,7 +82,12 @@ impl Family {
     }
 
     /// Reads the parent, its children, and the parent again.
-    pub(super) fn read(&mut self, snapshot: &mut Snapshot, mut whose: impl FnMut(&str) -> Child) {
+    pub(super) fn read(
+        &mut self,
+        snapshot: &mut Snapshot,
+        watch: &mut Watch,
+        mut whose: impl FnMut(&str) -> Child,
+    ) {
         let mut before = std::mem::take(&mut self.groups);
         let Some(own) = self.own() else {
             return;
@@ -98,7 +104,7 @@ impl Family {
             }
             let known = before.remove(&name).filter(|group| group.inode == inode);
             let group = known.unwrap_or_else(|| self.group(self.folder.join(&name), inode));
-            if let Some(seen) = group.seen(self.counter) {
+            if let Some(seen) = group.seen(self.counter, watch) {
                 if let Child::Task(key) = child {
                     tasks.push(seen.reading.epoch.clone());
                     self.add(snapshot, key, seen);
@@ -157,9 +163,9 @@ impl Group {
         self.usage.read(counter.used_us)
     }
 
-    fn seen(&self, counter: &Counter) -> Option<Seen> {
+    fn seen(&self, counter: &Counter, watch: &mut Watch) -> Option<Seen> {
         // Processes first: what has none by now has used all it ever will.
-        let has_processes = (counter.has_processes)(self);
+        let has_processes = (counter.has_processes)(self, watch);
         Some(Seen {
             reading: Reading {
                 used_us: self.used_us(counter)?,

@@ -1,7 +1,7 @@
 //! Reading a group's folder: names, counters, processes.
 
 use std::fs::File;
-use std::io::{self, Read as _};
+use std::io;
 use std::os::unix::fs::{DirEntryExt as _, MetadataExt as _};
 use std::path::Path;
 
@@ -75,14 +75,6 @@ fn processes_in(list: io::Result<File>) -> Vec<i32> {
     let text = list.and_then(|list| file::all(&list)).unwrap_or_default();
     let pids = text.lines().filter_map(|line| line.trim().parse().ok());
     pids.filter(|&pid| pid > 0).take(LIMIT).collect()
-}
-
-/// Whether a group itself has a process: see [`processes_of`].
-pub(super) fn has_processes(folder: &Folder) -> bool {
-    let mut first = [0; 1];
-    let list = folder.file(PROCESSES);
-    list.and_then(|mut list| list.read(&mut first))
-        .is_ok_and(|size| size > 0)
 }
 
 /// A number in a text of lines `<key> <number>`.

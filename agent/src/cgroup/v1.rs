@@ -72,7 +72,7 @@ impl Tree {
     }
 
     fn exec(&mut self, drivers: &BTreeMap<TaskKey, String>, snapshot: &mut Snapshot) {
-        self.nomad.read(snapshot, |name| {
+        self.nomad.read(snapshot, &mut self.watch, |name| {
             let Some(key) = tree::task_of(name) else {
                 return Child::Stranger;
             };
@@ -86,7 +86,7 @@ impl Tree {
 
     fn docker(&mut self, snapshot: &mut Snapshot) {
         let containers = &mut self.containers;
-        self.docker.read(snapshot, |name| {
+        self.docker.read(snapshot, &mut self.watch, |name| {
             let id = tree::container_of(name);
             let task = id.and_then(|id| containers.task(id));
             task.map_or(Child::Stranger, Child::Task)
@@ -170,7 +170,7 @@ impl Groups for Tree {
 }
 
 /// Whether a group or one right below it has a process: a container with its own init makes some.
-fn has_processes(group: &Group) -> bool {
+fn has_processes(group: &Group, watch: &mut Watch) -> bool {
     let folder = group.folder.path();
     let below = || {
         let children = tree::children(folder).into_iter().take(64);
@@ -178,5 +178,6 @@ fn has_processes(group: &Group) -> bool {
             .map(|child| folder.join(child.name))
             .any(|child| !tree::processes(&child).is_empty())
     };
-    tree::has_processes(&group.folder) || (tree::has_children(folder) && below())
+    watch.lives(folder, || tree::processes_of(&group.folder))
+        || (tree::has_children(folder) && below())
 }

@@ -65,7 +65,7 @@ impl Groups for Tree {
             ..Snapshot::default()
         };
         for family in &mut self.nomad {
-            family.read(&mut snapshot, |name| {
+            family.read(&mut snapshot, &mut self.watch, |name| {
                 let scope = name.strip_suffix(".scope");
                 let task = scope.and_then(tree::task_of);
                 task.map_or(Child::Stranger, Child::Task)
@@ -73,11 +73,11 @@ impl Groups for Tree {
         }
         let containers = &mut self.containers;
         let mut task = |name: &str| containers.task(tree::container_of(name)?);
-        self.docker.read(&mut snapshot, |name| {
+        self.docker.read(&mut snapshot, &mut self.watch, |name| {
             task(name).map_or(Child::Stranger, Child::Task)
         });
         // What else is there is a service of the machine, and nobody counts it.
-        self.system.read(&mut snapshot, |name| {
+        self.system.read(&mut snapshot, &mut self.watch, |name| {
             task(name).map_or(Child::Passed, Child::Task)
         });
         self.containers.forget();
@@ -99,6 +99,6 @@ fn is_container(name: &str) -> bool {
     tree::container_of(name).is_some()
 }
 
-fn has_processes(group: &Group) -> bool {
+fn has_processes(group: &Group, _: &mut Watch) -> bool {
     group.events.read(|text| tree::keyed(text, "populated")) == Some(1)
 }

@@ -58,6 +58,8 @@ struct Group {
     fresh_until: Option<Instant>,
     /// The processes whose end is waited for: the main one, and for a start the one beside it.
     mains: BTreeSet<i32>,
+    /// Whether those were still in the group when its start was over: Nomad's executor has left by then.
+    has_settled: bool,
     /// Those that have ended and are still listed: they are not waited for twice.
     ended: BTreeSet<i32>,
 }
@@ -107,6 +109,26 @@ impl Watch {
     /// The tasks whose groups have appeared since the last time, though they may be gone again.
     pub(super) fn glimpsed(&mut self) -> BTreeSet<TaskKey> {
         std::mem::take(&mut self.glimpsed)
+    }
+
+    /// Whether a process is in a group: known by the descriptor of its main process, or by `list`.
+    ///
+    /// To list the processes costs the kernel more than all else that is read of a group. One that
+    /// has ended after the last wait is still taken for alive: its descriptor ends the next wait at once.
+    pub(super) fn lives(&mut self, path: &Path, list: impl FnOnce() -> Vec<i32>) -> bool {
+        let group = self.groups.get_mut(path);
+        let settled = |group: &&mut Group| group.has_settled && !group.mains.is_empty();
+        if group.as_ref().is_some_and(settled) {
+            return true;
+        }
+        let pids = list();
+        if let Some(group) = group
+            && !group.is_fresh(Instant::now())
+        {
+            group.mains.retain(|pid| pids.contains(pid));
+            group.has_settled = !group.mains.is_empty();
+        }
+        !pids.is_empty()
     }
 
     /// Waits until something begins or ends, at most `limit`.
@@ -316,6 +338,7 @@ impl Watch {
             watches: [written, told].into_iter().flatten().collect(),
             fresh_until,
             mains: BTreeSet::new(),
+            has_settled: false,
             ended: BTreeSet::new(),
         }
     }

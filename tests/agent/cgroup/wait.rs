@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use super::tree::{Tree, allocation};
+use agent::cgroup::Groups;
+
+use super::tree::{Tree, allocation, key};
 
 /// Much longer than any of these tests takes.
 const LONG: Duration = Duration::from_mins(1);
@@ -162,4 +164,75 @@ fn with_no_news_it_takes_as_long_as_it_may() {
     let began = Instant::now();
     groups.wait(Duration::from_millis(50));
     assert!(began.elapsed() >= Duration::from_millis(50));
+}
+
+/// A group of exec, which counts and in which these processes are.
+fn counted(tree: &Tree, listed: &[&Child]) {
+    let group = format!("cgroup/cpuacct/nomad/{}.main", allocation(1));
+    let lines = listed.iter().map(|child| child.id().to_string() + "\n");
+    for group in ["cgroup/cpuacct/nomad", &group] {
+        tree.write(&format!("{group}/cpuacct.usage"), "1000\n");
+    }
+    tree.write(&format!("{group}/cgroup.procs"), &lines.collect::<String>());
+}
+
+fn lives(groups: &mut dyn Groups) -> bool {
+    let snapshot = groups.read(&BTreeMap::new());
+    snapshot.tasks[&key(1, "main")].has_processes
+}
+
+/// Watches for longer than a start takes.
+fn settle(groups: &mut dyn Groups) {
+    let began = Instant::now();
+    while began.elapsed() < Duration::from_millis(250) {
+        groups.wait(Duration::from_millis(50));
+    }
+    assert!(lives(groups));
+}
+
+fn end(mut child: Child) {
+    drop(child.stdin.take());
+    child.wait().unwrap();
+}
+
+/// To list processes costs the kernel much, and their main one's descriptor tells it for nothing.
+#[test]
+fn a_group_lives_until_its_main_process_has_ended_and_nobody_is_listed() {
+    let tree = with_parents();
+    let (main, other) = (living(), living());
+    counted(&tree, &[&main]);
+    let mut groups = tree.open_real();
+    settle(&mut *groups);
+    counted(&tree, &[]);
+    assert!(lives(&mut *groups), "it was not listed again");
+    counted(&tree, &[&other]);
+    end(main);
+    groups.wait(LONG);
+    assert!(lives(&mut *groups));
+    counted(&tree, &[]);
+    assert!(!lives(&mut *groups));
+    end(other);
+}
+
+/// Nomad's executor goes into a group first, starts the task, and leaves: it is not who lives there.
+#[test]
+fn whoever_has_left_a_group_at_its_start_does_not_keep_it_alive() {
+    let tree = with_parents();
+    let (earlier, executor) = (living(), living());
+    counted(&tree, &[&earlier]);
+    let mut groups = tree.open_real();
+    settle(&mut *groups);
+    counted(&tree, &[]);
+    end(earlier);
+    groups.wait(LONG);
+    assert!(!lives(&mut *groups));
+    counted(&tree, &[&executor]);
+    let began = Instant::now();
+    groups.wait(LONG);
+    assert!(lives(&mut *groups));
+    counted(&tree, &[]);
+    while began.elapsed() < Duration::from_millis(500) {
+        assert!(!lives(&mut *groups));
+    }
+    end(executor);
 }
