@@ -50,20 +50,29 @@ impl OpenGpu {
         // What was seen of later may be busy time of later.
         let later_us = self.seen_us.saturating_sub(held_us).min(busy_us);
         let bound_us = self.round_us + self.end_us + unseen_us + later_us;
+        let quality = if unseen_us > LATE_US {
+            Quality::Gap
+        } else if self.divided || !sure {
+            Quality::Inferred
+        } else {
+            Quality::Measured
+        };
         let closed = Closed {
             busy_us,
             // It was busy for no less than nothing, and no more than it was held.
             bound_us: bound_us.min(busy_us.max(held_us - busy_us)),
-            quality: if unseen_us > LATE_US {
-                Quality::Gap
-            } else {
-                Quality::Measured
-            },
+            quality,
         };
         self.busy_us -= busy_us;
         self.seen_us = self.seen_us.saturating_sub(held_us);
-        self.round_us = 0;
-        self.end_us = 0;
+        self.divided = !sure;
+        if sure {
+            self.round_us = 0;
+            self.end_us = 0;
+        } else {
+            // All of what is booked here may have been later.
+            self.round_us += busy_us;
+        }
         self.allocated_total_us += held_us;
         self.busy_total_us += busy_us;
         closed
@@ -123,6 +132,26 @@ mod tests {
         gpu.take(&busy(3_000_000, 5_000_000, 25_000), 5_000_000);
         let closed = gpu.close(4_000_000, true);
         assert_eq!((closed.busy_us, closed.bound_us), (3_000_000, 1_025_000));
+    }
+
+    /// 12 s of which the driver told late: busy for 4.8 s, and a month ended in their midst.
+    #[test]
+    fn what_is_divided_by_time_alone_may_lie_in_either_part() {
+        let mut gpu = OpenGpu {
+            answered: true,
+            ..OpenGpu::default()
+        };
+        gpu.take(&busy(4_800_000, 12_000_000, 80_000), 12_000_000);
+        let first = gpu.close(6_000_000, false);
+        let second = gpu.close(6_000_000, true);
+        assert_eq!((first.busy_us, second.busy_us), (4_800_000, 0));
+        assert_eq!((first.bound_us, second.bound_us), (4_800_000, 4_880_000));
+        assert_eq!(first.quality, Quality::Gap);
+        assert_eq!(second.quality, Quality::Inferred);
+        gpu.take(&busy(1_000_000, 2_000_000, 20_000), 2_000_000);
+        let third = gpu.close(2_000_000, true);
+        assert_eq!((third.busy_us, third.bound_us), (1_000_000, 20_000));
+        assert_eq!(third.quality, Quality::Measured);
     }
 
     #[test]
