@@ -9,7 +9,7 @@ use federation::nomad as api;
 use federation::usage;
 
 use crate::settings;
-use crate::wire::{self, Wire, WireError};
+use crate::wire::{self, Heard, Wire, WireError};
 
 mod recall;
 mod words;
@@ -150,6 +150,9 @@ pub enum NomadError {
         "the Nomad agent at {0} is no client: `nomad.address` must be that of this node's own agent"
     )]
     NoClient(settings::Address),
+    /// The servers had more to tell than there was time for.
+    #[error("Nomad's servers told of more changes than could be heard in {} s", .0.as_secs())]
+    Unheard(Duration),
 }
 
 /// The node's Nomad agent.
@@ -264,18 +267,25 @@ impl Nomad {
             Whom::Ids(_) => wait,
             Whom::Unlisted => ALL,
         };
-        self.wire.listen(&call, wait, |line| {
+        let heard = self.wire.listen(&call, wait, |line| {
             recall.take(line);
             !recall.is_enough()
         })?;
+        // Who is in doubt is asked for again anyway.
+        if *whom == Whom::Unlisted && heard == Heard::Part {
+            return Err(NomadError::Unheard(wait));
+        }
         Ok(())
     }
 
     fn jobs(&self, recall: &mut Recall) -> Result<(), NomadError> {
         let mut all = match api::events(recall.missing()) {
-            Some(call) => self
-                .wire
-                .listen(&call, JOBS, |line| !recall.take_of_jobs(line)),
+            Some(call) => {
+                let heard = self
+                    .wire
+                    .listen(&call, JOBS, |line| !recall.take_of_jobs(line));
+                heard.map(drop)
+            }
             None => Ok(()),
         };
         // Long ago that it was registered or changed, and so still there.

@@ -220,6 +220,7 @@ impl Daemon<'_> {
                         allocations: &followed.allocations,
                         heard,
                         heard_since: followed.heard_since,
+                        asked: &followed.asked,
                         cores: followed.cores,
                         mhz: followed.mhz,
                     }),

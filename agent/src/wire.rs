@@ -29,6 +29,17 @@ pub struct Wire {
     token: String,
 }
 
+/// What was heard of a stream of lines, which has no end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Heard {
+    /// What was wanted.
+    Enough,
+    /// All that there was to say when the time was over.
+    All,
+    /// The time was over in the midst of a line.
+    Part,
+}
+
 /// Why a call got no usable answer.
 #[derive(Debug, thiserror::Error)]
 pub enum WireError {
@@ -225,7 +236,7 @@ impl Wire {
         call: &Call<T>,
         limit: Duration,
         mut wants_more: impl FnMut(T) -> bool,
-    ) -> Result<(), WireError> {
+    ) -> Result<Heard, WireError> {
         let mut response = self
             .open(call, limit)
             .map_err(|reason| self.unreachable(call, reason))?;
@@ -235,7 +246,7 @@ impl Wire {
             let body = body.read_to_string().unwrap_or_default();
             return call
                 .read(&Answer { status, body })
-                .map(drop)
+                .map(|_| Heard::Enough)
                 .map_err(Into::into);
         }
         let mut lines = BufReader::new(body.reader());
@@ -248,15 +259,15 @@ impl Wire {
             }
             silent = false;
             if !wants_more(call.read(&Answer { status, body })?) {
-                return Ok(());
+                return Ok(Heard::Enough);
             }
             body = String::new();
         };
         let (api, address, path) = (self.api, self.address.clone(), path_of(call));
         match end {
             _ if silent => Err(WireError::Silent { api, address, path }),
-            // In the midst of a line or not.
-            Err(error) if is_timeout(&error) => Ok(()),
+            Err(error) if is_timeout(&error) && body.is_empty() => Ok(Heard::All),
+            Err(error) if is_timeout(&error) => Ok(Heard::Part),
             end => Err(WireError::Broken {
                 api,
                 address,

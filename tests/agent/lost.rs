@@ -1,5 +1,6 @@
 //! Those that the list has lost before they were over: until when each is held.
 
+use agent::meter::{Meter, State};
 use federation::usage::Quality;
 
 use super::doubt::{ID, doubts};
@@ -130,7 +131,8 @@ fn one_that_was_killed_while_the_agent_was_away_is_held_until_the_servers_last_w
 /// Use that an empty group tells of is of before: a sign of life only where somebody looked all the time.
 #[test]
 fn one_whose_group_is_left_empty_is_held_to_its_last_use_if_that_was_seen() {
-    for (restarts, ended_s) in [(false, 6), (true, 5)] {
+    // Four cores need 7 µs for 30.
+    for (restarts, ended_us) in [(false, 6 * S), (true, 5 * S + 7)] {
         let mut node = purged(10);
         let seen = node.snapshot.tasks.get_mut(&key(ID, "main")).unwrap();
         seen.has_processes = false;
@@ -139,7 +141,7 @@ fn one_whose_group_is_left_empty_is_held_to_its_last_use_if_that_was_seen() {
             node.restart();
         }
         node.watch(100);
-        assert_eq!(lost_at(&node), ended_s * S, "restarts: {restarts}");
+        assert_eq!(lost_at(&node), ended_us, "restarts: {restarts}");
     }
 }
 
@@ -211,4 +213,166 @@ fn one_that_never_ran_by_the_servers_word_is_held_for_nothing_it_was_not_seen_in
     node.restart();
     node.watch(100);
     assert_eq!(lost_at(&node), 5 * S);
+}
+
+/// Its end is a moment; the wall-clock time of that moment may name another one.
+#[test]
+fn a_clock_that_was_set_while_nobody_looked_moves_no_end() {
+    for (set_s, told) in [(-3_600, true), (-60, true), (60, true), (-3_600, false)] {
+        let mut node = purged(10);
+        node.wall_us += set_s * S;
+        node.pass(60 * S);
+        let told_us = told.then_some(node.wall_us);
+        node.allocations.get_mut(ID).unwrap().ran_us = told_us;
+        node.pass(7_000 * S);
+        node.remove(ID, "main", 50);
+        node.restart();
+        node.watch(100);
+        let held_us: u64 = held(&node).iter().map(|(held_us, ..)| held_us).sum();
+        let (whole_s, at_s) = if told { (65, 65 + set_s) } else { (5, 5) };
+        assert_eq!(
+            (held_us, lost_at(&node)),
+            (whole_s * 1_000_000, at_s * S),
+            "{set_s} s"
+        );
+    }
+}
+
+/// So much use takes all cores that long, whenever it was.
+#[test]
+fn one_of_which_only_its_use_tells_is_held_for_as_long_as_that_took_at_least() {
+    let mut node = purged(10);
+    node.allocations.get_mut(ID).unwrap().ran_us = None;
+    node.pass(600 * S);
+    node.remove(ID, "main", 50 + 40_000_000);
+    node.restart();
+    node.watch(100);
+    let seen = (5_000_000, Quality::Measured, 50);
+    assert_eq!(
+        held(&node),
+        [seen, (10_000_000, Quality::Inferred, 40_000_000)]
+    );
+}
+
+/// As docker's are among the machine's services: no parent tells of its last use.
+#[test]
+fn what_nobody_told_of_one_that_was_lost_is_marked() {
+    let mut node = purged(10);
+    node.allocations.get_mut(ID).unwrap().ran_us = None;
+    node.snapshot.parent_of.clear();
+    node.watch(1);
+    node.pass(600 * S);
+    node.snapshot.tasks.clear();
+    node.restart();
+    node.watch(100);
+    let last = node.intervals(ID, "main").pop().unwrap();
+    assert_eq!((last.held_us, last.cpu.quality), (0, Quality::Gap));
+    assert_eq!(last.cpu.bound_us, 601_000_000 * CORES);
+}
+
+/// It was between two starts when somebody last looked.
+#[test]
+fn one_that_was_gone_for_a_moment_may_have_lived_again() {
+    let mut node = Node::new();
+    node.start(ID, &["main"]);
+    node.used(ID, "main", 5);
+    node.watch(3);
+    node.remove(ID, "main", 5);
+    node.watch(2);
+    node.pass(3_600 * S);
+    purge(&mut node);
+    node.pass(60 * S);
+    node.restart();
+    node.watch(100);
+    assert_eq!(lost_at(&node), 3_605 * S);
+}
+
+#[test]
+fn one_without_a_counter_is_held_until_the_servers_last_wrote_that_it_ran() {
+    let mut node = Node::new();
+    node.start(ID, &["main"]);
+    node.watch(20);
+    purge(&mut node);
+    node.watch(100);
+    assert_eq!(lost_at(&node), 20 * S);
+}
+
+#[test]
+fn an_empty_group_that_is_found_late_is_no_sign_of_life() {
+    for watched_s in [0, 5] {
+        let mut node = Node::new();
+        node.watch(watched_s);
+        node.restart();
+        node.pass(S);
+        node.start(ID, &["main"]);
+        node.pass(2 * S);
+        purge(&mut node);
+        node.pass(60 * S);
+        node.used(ID, "main", 30);
+        let seen = node.snapshot.tasks.get_mut(&key(ID, "main")).unwrap();
+        seen.has_processes = false;
+        node.watch(100);
+        assert_eq!(lost_at(&node), (watched_s + 3) * S);
+    }
+}
+
+#[test]
+fn one_that_began_and_was_purged_unseen_in_another_boot_did_not_live_through_it() {
+    let mut node = Node::new();
+    node.watch(5);
+    node.pass(S);
+    node.start(ID, &["main"]);
+    node.allocations.get_mut(ID).unwrap().ran_us = Some(WALL + 25 * S);
+    node.allocations.get_mut(ID).unwrap().listed = false;
+    // It was off at 20 s at the latest.
+    node.pass(24 * S);
+    node.boot("second", 10 * S);
+    node.restart();
+    node.watch(100);
+    assert_eq!(lost_at(&node), 20 * S);
+}
+
+/// Rows of a version that did not keep when a counter was last alive.
+#[test]
+fn what_older_rows_do_not_say_is_no_sign_of_life() {
+    let mut node = purged(10);
+    node.allocations.clear();
+    node.pass(25 * S);
+    node.boot("second", 10 * S);
+    node.restart();
+    node.watch(3);
+    let older = node.meter.state().rows().into_iter().map(|(key, json)| {
+        let mut row: serde_json::Value = serde_json::from_str(&json).unwrap();
+        if key.starts_with("counter/") {
+            row["counter"]
+                .as_object_mut()
+                .unwrap()
+                .remove("lived_boot_us")
+                .unwrap();
+        }
+        (key, row.to_string())
+    });
+    let older = State::from_rows(older.collect::<Vec<_>>()).unwrap();
+    node.meter = Meter::new(older);
+    node.watch(100);
+    assert_eq!(lost_at(&node), 5 * S);
+}
+
+/// Its true end may still be told, when they are heard again.
+#[test]
+fn nobody_is_lost_before_the_servers_memory_was_asked_for_it_or_a_minute_has_passed() {
+    let mut node = purged(10);
+    node.remove(ID, "main", 50);
+    node.memory = false;
+    node.watch(59);
+    assert!(node.ends().is_empty(), "{:?}", node.bodies);
+    let mut patient = purged(10);
+    patient.remove(ID, "main", 50);
+    patient.memory = false;
+    patient.watch(30);
+    patient.memory = true;
+    patient.watch(2);
+    assert_eq!(patient.ends()[0].status, "lost");
+    node.watch(2);
+    assert_eq!(node.ends()[0].status, "lost");
 }

@@ -7,7 +7,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use agent::nomad::{Allocation, Question, Recall, Whom};
-use agent::wire;
+use agent::wire::{self, Heard};
 use federation::http::{Answer, Api, Call};
 use federation::nomad::{Events, PlacedJob, PlacedState, Topic, events};
 
@@ -278,7 +278,8 @@ fn one_that_is_lost_is_over_when_its_tasks_have_ended() {
     }
 }
 
-/// Tells the lines and half a one more, three times: goes on after it twice, and ends once. Then it refuses:
+/// Tells the lines and half a one more, twice, then only the lines, and goes on; the next time it ends after
+/// half a line. Then it refuses:
 /// openly, and as a Nomad does that has said yes before it looked.
 fn serve() -> (u16, JoinHandle<Vec<TcpStream>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -288,6 +289,7 @@ fn serve() -> (u16, JoinHandle<Vec<TcpStream>>) {
         for (status, stays) in [
             ("200 OK", true),
             ("200 OK", true),
+            ("200 OK\r\nx-whole: yes", true),
             ("200 OK", false),
             ("403 Forbidden", false),
             ("200 OK\r\nx-silent: yes", false),
@@ -302,8 +304,10 @@ fn serve() -> (u16, JoinHandle<Vec<TcpStream>>) {
             stream.write_all(head.as_bytes()).unwrap();
             if status.starts_with("200") && !status.contains("silent") {
                 stream.write_all(ALLOCATION.as_bytes()).unwrap();
-                // Half a line, as when the time ends in its midst.
-                stream.write_all(b"{\"Index\":450,\"Eve").unwrap();
+                if !status.contains("whole") {
+                    // Half a line, as when the time ends in its midst.
+                    stream.write_all(b"{\"Index\":450,\"Eve").unwrap();
+                }
                 open.extend(stays.then_some(stream));
             } else if status.starts_with("403") {
                 stream.write_all(b"Permission denied").unwrap();
@@ -327,19 +331,30 @@ fn a_stream_is_listened_to_until_enough_is_said_or_the_time_is_over() {
     let mut heard = Vec::new();
     let long = Duration::from_mins(1);
     let began = Instant::now();
-    wire.listen(&call, long, |line| {
-        heard.push(line.index);
-        line.index < 448
-    })
-    .unwrap();
-    assert_eq!(heard, [0, 446, 448]);
+    let whole = wire
+        .listen(&call, long, |line| {
+            heard.push(line.index);
+            line.index < 448
+        })
+        .unwrap();
+    assert_eq!((whole, &*heard), (Heard::Enough, &[0, 446, 448][..]));
     heard.clear();
-    wire.listen(&call, Duration::from_millis(300), |line| {
+    let whole = wire
+        .listen(&call, Duration::from_millis(300), |line| {
+            heard.push(line.index);
+            true
+        })
+        .unwrap();
+    assert_eq!((whole, &*heard), (Heard::Part, &[0, 446, 448, 449][..]));
+    heard.clear();
+    let whole = wire.listen(&call, Duration::from_millis(300), |line| {
         heard.push(line.index);
         true
-    })
-    .unwrap();
-    assert_eq!(heard, [0, 446, 448, 449]);
+    });
+    assert_eq!(
+        (whole.unwrap(), &*heard),
+        (Heard::All, &[0, 446, 448, 449][..])
+    );
     // What a server that stops had to say is not all there is.
     heard.clear();
     let broken = wire.listen(&call, long, |line| {
@@ -384,7 +399,7 @@ fn one_that_was_purged_ran_until_its_job_was_stopped() {
     }
     assert_eq!(ran_us(&recall), Some(MODIFIED_US));
     // One of the same name elsewhere, and what was before it.
-    for (namespace, index) in [("imagine", 188), ("example", 184)] {
+    for (namespace, index) in [("imagine", 188), ("example", 184), ("example", 187)] {
         let mut other = after[1].clone();
         let stop = other.events[0].payload.evaluation.as_mut().unwrap();
         (stop.namespace, stop.create_index) = (namespace.to_owned(), index);
@@ -395,6 +410,19 @@ fn one_that_was_purged_ran_until_its_job_was_stopped() {
         assert!(!recall.take_of_jobs(line), "more may come");
     }
     assert_eq!(ran_us(&recall), Some(PURGED_US));
+    // Its node may be off: nobody knows whether it runs.
+    let mut unknown = Recall::of(&about_all());
+    for mut line in lines(PURGE) {
+        let placed = line
+            .events
+            .iter_mut()
+            .filter_map(|e| e.payload.allocation.as_mut());
+        placed.for_each(|placed| placed.client_status = "unknown".to_owned());
+        unknown.take(line.clone());
+        unknown.take_of_jobs(line);
+    }
+    assert_eq!(unknown.missing(), [].into());
+    assert_eq!(ran_us(&unknown), None);
     // Of one that is listed, or over, nobody needs to know.
     let mut listed = Recall::of(&Question {
         listed: ids(&[ID]),

@@ -1,6 +1,6 @@
 //! A node whose clocks, groups and Nomad are plain numbers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use agent::cgroup::{Parent, Reading, Seen, Snapshot, TaskKey};
 use agent::gpu::{Answer, Busy};
@@ -29,6 +29,9 @@ pub(crate) struct Node {
     pub(crate) skew_us: u64,
     pub(crate) allocations: BTreeMap<String, nomad::Allocation>,
     pub(crate) nomad: bool,
+    /// Whether the servers' memory answers.
+    pub(crate) memory: bool,
+    asked: BTreeSet<String>,
     heard: Option<Moment>,
     heard_since: Option<Moment>,
     pub(crate) busy: BTreeMap<String, Answer<Busy>>,
@@ -54,6 +57,8 @@ impl Node {
             skew_us: 0,
             allocations: BTreeMap::new(),
             nomad: true,
+            memory: true,
+            asked: BTreeSet::new(),
             heard: None,
             heard_since: None,
             busy: BTreeMap::new(),
@@ -110,6 +115,7 @@ impl Node {
                     allocations: &allocations,
                     heard,
                     heard_since: self.heard_since,
+                    asked: &self.asked,
                     cores: 4,
                     mhz: 8_000,
                 }),
@@ -117,6 +123,11 @@ impl Node {
                 stopping,
             },
         );
+        // Servers answer at once, but an answer counts from the next look on.
+        self.asked = BTreeSet::new();
+        if self.nomad && self.memory {
+            self.asked = self.meter.doubts(&allocations);
+        }
         self.bodies.extend(bodies.iter().cloned());
         bodies
     }

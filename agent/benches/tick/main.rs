@@ -211,6 +211,7 @@ impl Daemon {
                 allocations: &node.allocations,
                 heard: *now,
                 heard_since: Some(*now),
+                asked: &std::collections::BTreeSet::new(),
                 cores: 4,
                 mhz: 8_000,
             }),

@@ -25,6 +25,9 @@ const AT_ONCE: usize = 50;
 /// half a minute after its listener has gone.
 const PAUSES_US: [i64; 6] = [200_000, 200_000, 200_000, 1_000_000, 5_000_000, 15_000_000];
 
+/// Which of them comes after the first vain question for all.
+const PATIENT: usize = 4;
+
 /// What Nomad has told.
 #[derive(Debug, Clone, Default)]
 pub struct Followed {
@@ -40,6 +43,8 @@ pub struct Followed {
     pub heard_since: Option<Moment>,
     /// The allocations of this node.
     pub allocations: Arc<Vec<Allocation>>,
+    /// Those in doubt of whom the servers' memory has told all by now.
+    pub asked: Arc<BTreeSet<String>>,
     /// Why it does not answer, if it does not.
     pub problem: Option<String>,
 }
@@ -79,6 +84,14 @@ struct Asked {
 }
 
 impl Asked {
+    /// One question of seconds, for which whoever is in doubt waits: it is not asked again at once.
+    fn patiently() -> Self {
+        Self {
+            times: PATIENT,
+            ..Self::default()
+        }
+    }
+
     /// Takes that it was asked for now.
     fn note(&mut self, now: Moment) {
         let pause_us = PAUSES_US.get(self.times).or(PAUSES_US.last());
@@ -97,7 +110,7 @@ impl Default for Known {
             vanished: BTreeMap::new(),
             asked: BTreeMap::new(),
             last: String::new(),
-            all: Some(Asked::default()),
+            all: Some(Asked::patiently()),
         }
     }
 }
@@ -188,7 +201,7 @@ impl Known {
 
     /// Somebody may have been missed: all that the list does not have is asked for once more.
     pub fn ask_all(&mut self) {
-        self.all.get_or_insert_default();
+        self.all.get_or_insert_with(Asked::patiently);
     }
 
     /// All are asked for later, as who is in doubt must not wait for it.
@@ -227,6 +240,9 @@ impl Known {
         let (vanished, doubts) = (&self.vanished, &self.doubts);
         self.asked
             .retain(|id, _| vanished.contains_key(id) || doubts.contains(id));
+        if !self.asked.keys().eq(self.followed.asked.iter()) {
+            self.followed.asked = Arc::new(self.asked.keys().cloned().collect());
+        }
     }
 
     /// Nomad does not answer.

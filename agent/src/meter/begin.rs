@@ -131,7 +131,8 @@ impl State {
             cut: start,
             lived_boot_us: start.boot_us,
             used_boot_us: start.boot_us,
-            gone_boot_us: None,
+            // Nothing of before this boot has lived through it.
+            gone_boot_us: (start.boot_us < 0).then_some(0),
             held: if watched {
                 Quality::Measured
             } else {
@@ -193,10 +194,7 @@ impl State {
             open.lived_boot_us = open.lived_boot_us.saturating_add(moved_us);
             open.used_boot_us = open.used_boot_us.saturating_add(moved_us);
             // What ran before this boot was gone when it began.
-            let gone_us = open
-                .gone_boot_us
-                .map(|gone_us| gone_us.saturating_add(moved_us));
-            open.gone_boot_us = Some(gone_us.unwrap_or(0));
+            open.gone_boot_us = Some(0);
             for (name, task) in &mut open.tasks {
                 let key = TaskKey {
                     allocation: id.clone(),

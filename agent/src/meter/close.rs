@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use federation::usage::{Body, End, Moment, Quality};
 
-use super::doubt::MISSING_US;
+use super::doubt::{MISSING_US, SILENT_US};
 use super::state::{Open, Over, State};
 use super::{Listing, Meter, Observation};
 use crate::cgroup::TaskKey;
@@ -26,15 +26,14 @@ impl Meter {
         };
         let ids: Vec<String> = self.state.allocations.keys().cloned().collect();
         for id in ids {
-            if let Some(end) = self.end_as_seen(&id, None, last, &mut out) {
-                self.finish(&id, end, last, &mut out);
+            if let Some((end, ended)) = self.end_as_seen(&id, None, last, &mut out) {
+                self.finish(&id, end, ended, last, &mut out);
             }
         }
         out
     }
 
-    fn finish(&mut self, id: &str, end: End, now: Moment, out: &mut Vec<Body>) {
-        let ended = self.state.time.clocks.place(end.ended_us, now);
+    fn finish(&mut self, id: &str, end: End, ended: Moment, now: Moment, out: &mut Vec<Body>) {
         self.cut(id, ended, now, out);
         self.state.allocations.remove(id);
         let ended_us = end.ended_us;
@@ -69,17 +68,20 @@ impl Meter {
                 open.missing_boot_us = None;
             }
             let end = match listed {
-                Some(listed) => listed.ended.clone(),
+                Some(listed) => listed.ended.clone().map(|end| {
+                    let ended = self.state.time.clocks.place(end.ended_us, now);
+                    (end, ended)
+                }),
                 None => seen
                     .listing
                     .and_then(|listing| self.missing(&id, told, now, &listing, out)),
             };
-            if let Some(end) = end {
+            if let Some((end, ended)) = end {
                 if let Some(told) = told.filter(|told| told.ended.is_none()) {
                     let lost = told.ended_as(end.clone());
                     self.end_tasks(&lost, now, allocations, out);
                 }
-                self.finish(&id, end, now, out);
+                self.finish(&id, end, ended, now, out);
             } else if let Some(known) = self.known(&id, listed, now, seen) {
                 self.cut_due(&id, known, now, before, seen.stopping, out);
             }
@@ -133,14 +135,19 @@ impl Meter {
         now: Moment,
         listing: &Listing,
         out: &mut Vec<Body>,
-    ) -> Option<End> {
+    ) -> Option<(End, Moment)> {
         if self.lives(id) {
             return None;
         }
         let open = self.state.allocations.get_mut(id)?;
         let since_us = *open.missing_boot_us.get_or_insert(now.boot_us);
         let since_us = since_us.max(listing.heard_since?.boot_us);
-        if listing.heard.boot_us.saturating_sub(since_us) < MISSING_US {
+        let wait_us = if listing.asked.contains(id) {
+            MISSING_US
+        } else {
+            SILENT_US
+        };
+        if listing.heard.boot_us.saturating_sub(since_us) < wait_us {
             return None;
         }
         self.end_as_seen(id, told, now, out)
@@ -148,37 +155,43 @@ impl Meter {
 
     /// The last moment at which it is known to have lived: by its groups, or by what the servers
     /// remember, where nobody looked when it went. What is held beyond its groups is inferred.
+    ///
+    /// The moment goes with the end: its wall-clock time alone may name another one, if the clock was set.
     fn end_as_seen(
         &mut self,
         id: &str,
         told: Option<&nomad::Allocation>,
         now: Moment,
         out: &mut Vec<Body>,
-    ) -> Option<End> {
+    ) -> Option<(End, Moment)> {
         let clocks = &self.state.time.clocks;
         let open = self.state.allocations.get(id)?;
-        let seen_us = open.lived_boot_us.max(open.cut.boot_us).min(now.boot_us);
-        let gone_us = open.gone_boot_us.unwrap_or(seen_us);
-        let told_us = told.and_then(|told| told.ran_us);
-        let told_us = told_us.map(|wall_us| clocks.place(wall_us, now).boot_us.min(gone_us));
-        let last_us = seen_us.max(told_us.unwrap_or(seen_us));
-        let ended_us = clocks.wall_us(last_us, now);
-        if last_us > seen_us {
-            let seen = Moment {
-                boot_us: seen_us,
-                wall_us: clocks.wall_us(seen_us, now),
-            };
+        let at = |boot_us| Moment {
+            boot_us,
+            wall_us: clocks.wall_us(boot_us, now),
+        };
+        let seen = at(open.lived_boot_us.max(open.cut.boot_us).min(now.boot_us));
+        let gone_us = open.gone_boot_us.unwrap_or(now.boot_us);
+        let told = told.and_then(|told| told.ran_us);
+        let told = told.map(|wall_us| clocks.place(wall_us, now));
+        let ended = match told {
+            Some(told) if told.boot_us <= gone_us && told.boot_us > seen.boot_us => told,
+            Some(told) if told.boot_us > gone_us && gone_us > seen.boot_us => at(gone_us),
+            _ => seen,
+        };
+        if ended.boot_us > seen.boot_us {
             // After a gap what was seen is cut already, and later use is of later.
-            if open.held == Quality::Measured && seen_us > open.cut.boot_us {
+            if open.held == Quality::Measured && seen.boot_us > open.cut.boot_us {
                 self.cut(id, seen, now, out);
             }
             self.state.allocations.get_mut(id)?.held = Quality::Inferred;
         }
-        Some(End {
+        let end = End {
             allocation: id.to_owned(),
-            ended_us,
+            ended_us: ended.wall_us,
             status: "lost".to_owned(),
-        })
+        };
+        Some((end, ended))
     }
 
     pub(super) fn lives(&self, id: &str) -> bool {

@@ -170,7 +170,7 @@ impl State {
         // More than all cores can do was not done by these: a group of somebody else went too.
         let strangers = strangers || least > can_us;
         let most = most.min(can_us.max(least));
-        let count = keys.len() as u64;
+        let (count, cores) = (keys.len() as u64, self.cores());
         for (place, key) in (0_u64..).zip(keys) {
             let Some(counter) = self.counters.get_mut(key) else {
                 continue;
@@ -185,9 +185,7 @@ impl State {
             let most = if strangers { most.min(can_us) } else { most };
             counter.raw_us += used;
             counter.pending.used_us += used;
-            if used > 0 && !look.unsure {
-                counter.lived_boot_us = look.now.boot_us;
-            }
+            counter.show_life(used, cores, look);
             counter.pending.bound_us += most.saturating_sub(used);
             counter.pending.quality = counter.pending.quality.max(quality);
         }
@@ -195,10 +193,13 @@ impl State {
 
     /// How much CPU time there is between two moments, on all cores.
     fn can_use(&self, from_boot_us: i64, to_boot_us: i64) -> u64 {
-        let cores = self.allocations.values().map(|open| open.facts.node_cores);
-        let cores = cores.max().map_or(MOST_CORES, u64::from);
         let span_us = u64::try_from(to_boot_us.saturating_sub(from_boot_us)).unwrap_or(0);
-        span_us.saturating_mul(cores)
+        span_us.saturating_mul(self.cores())
+    }
+
+    fn cores(&self) -> u64 {
+        let cores = self.allocations.values().map(|open| open.facts.node_cores);
+        cores.max().map_or(MOST_CORES, u64::from).max(1)
     }
 
     /// Takes what a counter says now.
@@ -206,6 +207,7 @@ impl State {
         let reading = &seen.reading;
         let parent = look.snapshot.parent_of.get(key).cloned();
         let missed_us = self.missed(parent.as_deref(), look.now);
+        let cores = self.cores();
         let counter = self.counters.entry(key.clone()).or_insert_with(|| Counter {
             raw_us: 0,
             bound_us: 0,
@@ -216,7 +218,7 @@ impl State {
             first_boot_us: look.now.boot_us,
             last_boot_us: look.now.boot_us,
             shown_boot_us: None,
-            lived_boot_us: look.now.boot_us,
+            lived_boot_us: i64::MIN,
             pending: Pending::default(),
         });
         if counter.epoch != reading.epoch {
@@ -235,10 +237,12 @@ impl State {
         counter.parent = parent;
         counter.present = true;
         counter.has_processes = seen.has_processes;
-        counter.last_boot_us = look.now.boot_us;
-        if seen.has_processes || (used_us > 0 && !look.unsure) {
+        if seen.has_processes {
             counter.lived_boot_us = look.now.boot_us;
+        } else {
+            counter.show_life(used_us, cores, look);
         }
+        counter.last_boot_us = look.now.boot_us;
     }
 
     /// What groups used at most that came and went since the last look.
@@ -294,6 +298,33 @@ impl State {
                 || !(over.contains_key(id) || (old && !listed.contains(id)))
         });
     }
+}
+
+impl Counter {
+    /// Use without a process is a sign of life: until now where somebody looked all the time, else
+    /// for as long as all cores need for it.
+    fn show_life(&mut self, used_us: u64, cores: u64, look: &Look) {
+        if used_us == 0 {
+            return;
+        }
+        let least_us = i64::try_from(used_us / cores).unwrap_or(i64::MAX);
+        let lived_us = if look.unsure {
+            self.lived_boot_us.saturating_add(least_us)
+        } else {
+            look.now.boot_us
+        };
+        self.lived_boot_us = self.lived_boot_us.max(lived_us.min(look.now.boot_us));
+    }
+}
+
+/// Whether an allocation was ever shown by a group.
+pub(super) fn has_some(counters: &BTreeMap<TaskKey, Counter>, id: &str) -> bool {
+    let first = TaskKey {
+        allocation: id.to_owned(),
+        task: String::new(),
+    };
+    let next = counters.range(first..).next();
+    next.is_some_and(|(key, _)| key.allocation == id)
 }
 
 impl Window {

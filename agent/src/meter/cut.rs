@@ -138,7 +138,7 @@ impl OpenTask {
     }
 
     fn is_pending(&self) -> bool {
-        self.cpu.used_us > 0 || self.cpu.bound_us > 0
+        self.cpu.used_us > 0 || self.cpu.bound_us > 0 || self.cpu.unseen_us > 0
     }
 
     fn close_cpu(

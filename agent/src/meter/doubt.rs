@@ -15,6 +15,8 @@ const UNNAMED_US: i64 = 60_000_000;
 const ENDING_US: i64 = 30_000_000;
 /// How long Nomad must be heard without one that it had not called over, before that is lost, in µs.
 pub(super) const MISSING_US: i64 = 10_000_000;
+/// And where the servers' memory has not been heard of it, in µs.
+pub(super) const SILENT_US: i64 = 60_000_000;
 
 /// What the kernel has shown of a task: from when to when, and whether it still runs.
 type Shown<'a> = (&'a TaskKey, i64, i64, bool);

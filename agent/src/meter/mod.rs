@@ -20,7 +20,7 @@ mod place;
 mod state;
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use federation::usage::{Body, Moment, Quality};
 
@@ -60,6 +60,8 @@ pub struct Listing<'a> {
     pub heard: Moment,
     /// Since when it has been heard without a failure between; nothing while it is not.
     pub heard_since: Option<Moment>,
+    /// Of which of [`Meter::doubts`] the servers' memory has told all.
+    pub asked: &'a BTreeSet<String>,
     /// The node's cores.
     pub cores: u32,
     /// The node's MHz.
@@ -166,7 +168,7 @@ impl Meter {
             now,
             before_boot_us: before.map(|before| before.boot_us),
             snapshot: seen.snapshot,
-            unsure: after_gap || self.may_have_missed(now, before, seen),
+            unsure: before.is_none() || after_gap || self.may_have_missed(now, before, seen),
         };
         let gone = self.state.take_gone(&look);
         self.absorb(now);
@@ -254,7 +256,8 @@ impl Meter {
         }
         for open in self.state.allocations.values_mut() {
             open.held = Quality::Inferred;
-            // Nor did anybody ask for it meanwhile.
+            // It may have lived again. Nor did anybody ask for it meanwhile.
+            open.gone_boot_us = None;
             open.missing_boot_us = None;
         }
         if booted {
@@ -285,11 +288,17 @@ impl Meter {
                 task.take(&told);
             }
         }
-        for open in self.state.allocations.values_mut() {
-            if open.lived_boot_us < now.boot_us {
-                open.gone_boot_us.get_or_insert(now.boot_us);
-            } else {
+        self.note_gone(now);
+    }
+
+    /// Takes note of who was shown by a group and does not live any more.
+    fn note_gone(&mut self, now: Moment) {
+        let counters = &self.state.counters;
+        for (id, open) in &mut self.state.allocations {
+            if open.lived_boot_us >= now.boot_us {
                 open.gone_boot_us = None;
+            } else if open.gone_boot_us.is_none() && counter::has_some(counters, id) {
+                open.gone_boot_us = Some(now.boot_us);
             }
         }
     }

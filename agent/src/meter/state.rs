@@ -126,10 +126,14 @@ pub(crate) struct Counter {
     #[serde(default)]
     pub(crate) shown_boot_us: Option<i64>,
     /// When it was last known to be used: by processes in it, or by use that can be of nobody else.
-    #[serde(default)]
+    #[serde(default = "never")]
     pub(crate) lived_boot_us: i64,
     /// What no allocation has taken yet.
     pub(crate) pending: Pending,
+}
+
+fn never() -> i64 {
+    i64::MIN
 }
 
 /// What the removed children of a parent group have used in all: between `low_us` and `high_us`.

@@ -80,15 +80,16 @@ impl Recall {
     /// was written of one that is purged.
     fn ran(&self) -> impl Iterator<Item = &Placed> {
         let unlisted = self.placed.values().filter(|p| !self.is_listed(p));
-        unlisted.filter(|placed| runs(placed) && !is_over(placed))
+        unlisted.filter(|placed| runs(placed))
     }
 
-    /// When the job of an allocation was stopped or purged for the first time since, in ns since 1970 UTC.
+    /// When the job of an allocation was stopped or purged since it was last written of, in ns since 1970
+    /// UTC: the first time, as whoever is only stopped is written of.
     fn stopped(&self, placed: &Placed) -> Option<i64> {
         let same = |stop: &&Evaluated| {
             stop.job_id == placed.job_id
                 && stop.namespace == placed.namespace
-                && stop.create_index > placed.create_index
+                && stop.create_index > placed.modify_index
         };
         let stops = self.stops.iter().filter(same);
         stops.map(|stop| stop.create_time).min()

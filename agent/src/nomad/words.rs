@@ -130,10 +130,11 @@ fn waits(placed: &api::Placed) -> bool {
     placed.client_status == "failed" && states.any(|(_, state)| state.state == "pending")
 }
 
-/// Whether a task of it runs, by the servers' word.
+/// Whether a task of it runs, by the servers' word. When they have lost its node they leave its
+/// tasks as they were, and say so of the allocation alone.
 pub(super) fn runs(placed: &api::Placed) -> bool {
     let mut states = placed.task_states.iter().flatten();
-    states.any(|(_, state)| state.state == "running")
+    placed.client_status == "running" && states.any(|(_, state)| state.state == "running")
 }
 
 fn modified_us(placed: &api::Placed, shift_us: i64) -> i64 {
