@@ -114,12 +114,14 @@ fn the_fields_are_those_of_the_contract() {
          Status: completed\n\
          StartTime: 1769900399\n\
          EndTime: 1769911200\n\
+         SuspendDuration: 0\n\
          WallDuration: 10800\n\
          CpuDuration: 16200\n\
          CpuCount: 0.2\n\
          Memory: 1024\n\
          Disk: 1\n\
-         ImageId: registry.example.org/train:1.2\n"
+         ImageId: registry.example.org/train:1.2\n\
+         CloudType: atoll (Nomad)\n"
     );
     assert_eq!(
         records.accelerators[1].json().to_string(),

@@ -165,12 +165,14 @@ fn cloud_from(name: &str, record: &CloudRecord) -> &'static str {
         "Status" => "completed once the allocation's end is in the ledger and in this month",
         "StartTime" => "Nomad's start of the first task",
         "EndTime" => "Nomad's end of the last task",
+        "SuspendDuration" => "always this: nothing is ever suspended",
         "WallDuration" => "held since the start, in whole seconds",
         "CpuDuration" => "CPU time of all tasks since the start, in whole seconds",
         "CpuCount" => "reserved cores, or the share in MHz over the MHz of a core",
         "Memory" => "reserved by all tasks, in MiB",
         "Disk" => "reserved, in GB, upwards",
         "ImageId" => "the image of the first task that has one",
+        "CloudType" => "always this",
         _ => "",
     }
 }

@@ -10,6 +10,9 @@ use super::text;
 use super::{Row, Tables, milli};
 use crate::ledger::Usage;
 
+/// What the records are of. No version is in it: that would publish every row again at an upgrade.
+const CLOUD_TYPE: &str = "atoll (Nomad)";
+
 /// A cloud record of one allocation and month, every text as it is sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CloudRecord {
@@ -82,12 +85,15 @@ impl CloudRecord {
             ("Status", Some(ended.to_owned())),
             ("StartTime", Some(self.start_time_s.to_string())),
             ("EndTime", self.end_time_s.map(|end| end.to_string())),
+            // Nothing is ever suspended: every second that is held is a second of the wall.
+            ("SuspendDuration", Some("0".to_owned())),
             ("WallDuration", Some(self.wall_duration_s.to_string())),
             ("CpuDuration", Some(self.cpu_duration_s.to_string())),
             ("CpuCount", Some(milli(self.cpu_count_milli))),
             ("Memory", Some(self.memory_mib.to_string())),
             ("Disk", Some(self.disk_gb.to_string())),
             ("ImageId", self.image_id.clone()),
+            ("CloudType", Some(CLOUD_TYPE.to_owned())),
         ];
         let said = |(name, value): (_, Option<String>)| value.map(|value| (name, value));
         fields.into_iter().filter_map(said).collect()
