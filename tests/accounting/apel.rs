@@ -253,6 +253,9 @@ fn gpus(month: Month, count_milli: u64) -> AcceleratorRecord {
         active_duration_s: 5,
         model: "NVIDIA \"A\"".to_owned(),
         gpus: Vec::new(),
+        held_us: 0,
+        available_us: 0,
+        busy_us: 0,
         busy_bound_us: 0,
         quality: Quality::Measured,
     }

@@ -8,6 +8,7 @@
 
 mod apel;
 mod direction;
+mod explain;
 mod property;
 mod queue;
 mod receive;

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use accounting::explain::{self, Which};
 use accounting::ledger::Usage;
 use accounting::records::{Life, Month, Problem, Records, Tables, Together, believed};
 use accounting::report::{By, Report, json, table};
@@ -11,7 +10,7 @@ use jiff::Timestamp;
 
 use crate::schedule::{DAY, HOUR, Lived, MINUTE, Ran, SECOND};
 
-fn month(text: &str) -> Month {
+pub(crate) fn month(text: &str) -> Month {
     text.parse().unwrap()
 }
 
@@ -21,7 +20,7 @@ fn tables() -> Tables {
     Tables::new(&sites, &vos)
 }
 
-fn of(usage: &Usage, now_us: i64) -> Records {
+pub(crate) fn of(usage: &Usage, now_us: i64) -> Records {
     let now = Timestamp::from_microsecond(now_us).unwrap();
     Records::of(std::slice::from_ref(usage), &tables(), now)
 }
@@ -31,7 +30,7 @@ fn gpus(names: &[(&str, &str)]) -> Vec<(String, String)> {
     names.iter().map(owned).collect()
 }
 
-fn ran(start_us: i64, end_us: i64, names: &[(&str, &str)]) -> Ran {
+pub(crate) fn ran(start_us: i64, end_us: i64, names: &[(&str, &str)]) -> Ran {
     Ran {
         start_us,
         end_us,
@@ -41,7 +40,7 @@ fn ran(start_us: i64, end_us: i64, names: &[(&str, &str)]) -> Ran {
     }
 }
 
-fn lived(tasks: Vec<Ran>) -> Lived {
+pub(crate) fn lived(tasks: Vec<Ran>) -> Lived {
     Lived {
         id: "00000000-0000-0000-0000-000000000001".to_owned(),
         tasks,
@@ -53,7 +52,7 @@ fn lived(tasks: Vec<Ran>) -> Lived {
 }
 
 /// From an hour and a half second before the end of January to two hours after it.
-fn over_a_month() -> Lived {
+pub(crate) fn over_a_month() -> Lived {
     let end = month("2026-01").end_us();
     lived(vec![ran(
         end - HOUR - SECOND / 2,
@@ -415,53 +414,6 @@ fn the_worst_quality_and_all_bounds_are_kept() {
     );
     assert_eq!(records.accelerators[0].quality, Quality::Inferred);
     assert_eq!(records.accelerators[1].quality, Quality::Measured);
-}
-
-#[test]
-fn every_number_is_the_sum_of_the_intervals_it_names() {
-    let usage = over_a_month().usage();
-    let records = of(&usage, month("2026-02").end_us());
-    let which: Which = format!("{}/2026-02", usage.facts.id).parse().unwrap();
-    let explained = explain::of(&usage, &records, &which);
-    assert_eq!(explained.records.len(), 2);
-    let cloud = &explained.records[0];
-    let of = |name: &str| {
-        cloud
-            .fields
-            .iter()
-            .find(|field| field.name == name)
-            .unwrap()
-    };
-    let (wall, cpu) = (
-        &of("WallDuration").sources[0],
-        &of("CpuDuration").sources[0],
-    );
-    assert_eq!(of("WallDuration").value, "10800");
-    assert_eq!((wall.amount_us, wall.runs.len()), (10_800_500_000, 1));
-    let run = wall.runs[0];
-    assert_eq!((run.first, run.intervals), (2, run.last - 1));
-    let epoch = &cpu.epochs[0];
-    assert_eq!((epoch.raw_start_us, epoch.raw_end_us), (0, cpu.amount_us));
-    assert_eq!(epoch.epoch, "cgroup-0");
-    // Of the accelerator only February's: its first counter value is where January ended.
-    let busy = &explained.records[1]
-        .fields
-        .iter()
-        .find(|field| field.name == "ActiveDuration");
-    let busy = &busy.unwrap().sources[0];
-    assert_eq!(busy.amount_us, 1_800_000_000);
-    let named = usage
-        .intervals
-        .iter()
-        .filter(|stored| (busy.runs[0].first..=busy.runs[0].last).contains(&stored.seq));
-    let sum: u64 = named.map(|stored| stored.interval.gpus[0].busy_us).sum();
-    assert_eq!(sum, busy.amount_us);
-    let text = explain::text(&explained);
-    assert!(text.contains("WallDuration         10800\n"), "{text}");
-    assert!(explain::json(&explained).contains("\"amount_us\": 10800500000"));
-    let which: Which = format!("{}/2026-02/A", usage.facts.id).parse().unwrap();
-    assert_eq!(explain::of(&usage, &records, &which).records.len(), 1);
-    assert!("a/2026-13".parse::<Which>().is_err());
 }
 
 #[test]

@@ -194,8 +194,10 @@ pub(crate) fn usages(entries: &[Entry]) -> Vec<Usage> {
                 node_id: "node".to_owned(),
                 ledger: "ledger".to_owned(),
                 facts: (**facts).clone(),
+                facts_seq: *seq,
                 intervals: Vec::new(),
                 end: None,
+                end_seq: None,
             }),
             Body::Interval(interval) => {
                 let at = place(&usages, &interval.allocation);
@@ -207,6 +209,7 @@ pub(crate) fn usages(entries: &[Entry]) -> Vec<Usage> {
             Body::End(end) => {
                 let at = place(&usages, &end.allocation);
                 usages[at].end = Some(end.clone());
+                usages[at].end_seq = Some(*seq);
             }
         }
     }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use federation::usage::Quality;
 
-use super::{Explained, Field, Record, Source};
+use super::{Explained, Field, Record, Said, Source};
 
 /// The explanation as one JSON object.
 pub fn json(explained: &Explained) -> String {
@@ -58,11 +58,27 @@ fn show_field(text: &mut String, field: &Field, width: usize) {
     } = field;
     push(text, &format!("  {name:width$}  {value}"));
     push(text, &format!("  {:width$}    {from}", ""));
+    for said in &field.said {
+        push(text, &format!("  {:width$}    {}", "", said_line(said)));
+    }
     for source in &field.sources {
         for line in lines(source) {
             push(text, &format!("  {:width$}    {line}", ""));
         }
     }
+}
+
+fn said_line(said: &Said) -> String {
+    let task = said.task.as_ref();
+    let task = task.map_or_else(String::new, |task| format!("task {task}: "));
+    let Said {
+        entry, key, value, ..
+    } = said;
+    // A text without its quotes.
+    let value = value
+        .as_str()
+        .map_or_else(|| value.to_string(), ToOwned::to_owned);
+    format!("- {task}{key} {value}, in entry {entry}")
 }
 
 fn lines(source: &Source) -> Vec<String> {

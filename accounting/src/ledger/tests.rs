@@ -169,7 +169,9 @@ fn usage_is_one_allocation_of_one_ledger_at_a_time() {
     let shape = |usage: &Usage| {
         let seqs: Vec<_> = usage.intervals.iter().map(|stored| stored.seq).collect();
         let id = usage.facts.id.clone();
-        (id, usage.node.to_string(), seqs, usage.end.is_some())
+        let around = (usage.facts_seq, usage.end_seq);
+        assert_eq!(usage.end.is_some(), usage.end_seq.is_some());
+        (id, usage.node.to_string(), seqs, around)
     };
     let shapes: Vec<_> = seen.iter().map(shape).collect();
     let (a, b) = ("a".to_owned(), "b".to_owned());
@@ -177,9 +179,9 @@ fn usage_is_one_allocation_of_one_ledger_at_a_time() {
     assert_eq!(
         shapes,
         [
-            (a.clone(), n1.clone(), vec![3, 5], true),
-            (a, n2, vec![2], false),
-            (b, n1, vec![4], false)
+            (a.clone(), n1.clone(), vec![3, 5], (2, Some(6))),
+            (a, n2, vec![2], (1, None)),
+            (b, n1, vec![4], (1, None))
         ]
     );
     assert_eq!(ledger.allocation("a").unwrap(), seen[..2]);

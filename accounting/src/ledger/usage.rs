@@ -20,10 +20,14 @@ pub struct Usage {
     pub ledger: String,
     /// What the allocation is.
     pub facts: Allocation,
+    /// The number of its facts.
+    pub facts_seq: u64,
     /// Its intervals, by number.
     pub intervals: Vec<Stored>,
     /// Its end, when it is over.
     pub end: Option<End>,
+    /// The number of its end.
+    pub end_seq: Option<u64>,
 }
 
 /// An interval and its place in the node's ledger.
@@ -93,7 +97,7 @@ fn gather<E: From<LedgerError>>(
         };
         match entry.body {
             Body::Allocation(facts) => {
-                let next = begin(row, &ledger, *facts)?;
+                let next = begin(row, &ledger, entry.seq, *facts)?;
                 if let Some(whole) = present.replace(next) {
                     visit(whole)?;
                 }
@@ -108,7 +112,9 @@ fn gather<E: From<LedgerError>>(
             }
             Body::End(end) => {
                 let usage = of(present.as_mut(), &ledger, &end.allocation);
-                usage.ok_or_else(|| damaged("an end without facts"))?.end = Some(end);
+                let usage = usage.ok_or_else(|| damaged("an end without facts"))?;
+                usage.end = Some(end);
+                usage.end_seq = Some(entry.seq);
             }
         }
     }
@@ -134,7 +140,12 @@ fn read(row: &Row<'_>, ledger: &str) -> Result<Entry, LedgerError> {
     })
 }
 
-fn begin(row: &Row<'_>, ledger: &str, facts: Allocation) -> Result<Usage, LedgerError> {
+fn begin(
+    row: &Row<'_>,
+    ledger: &str,
+    facts_seq: u64,
+    facts: Allocation,
+) -> Result<Usage, LedgerError> {
     let failed = LedgerError::while_doing("read an entry");
     let node: String = row.get(3).map_err(&failed)?;
     let datacenter: String = row.get(4).map_err(&failed)?;
@@ -145,7 +156,9 @@ fn begin(row: &Row<'_>, ledger: &str, facts: Allocation) -> Result<Usage, Ledger
         node_id: row.get(5).map_err(&failed)?,
         ledger: ledger.to_owned(),
         facts,
+        facts_seq,
         intervals: Vec::new(),
         end: None,
+        end_seq: None,
     })
 }

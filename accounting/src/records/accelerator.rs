@@ -36,6 +36,12 @@ pub struct AcceleratorRecord {
     pub model: String,
     /// The UUIDs of the GPUs.
     pub gpus: Vec<String>,
+    /// How long all of them were held in the month, in µs: each no longer than `available_us`.
+    pub held_us: u64,
+    /// How long the one of them that was held longest was held in the month, in µs.
+    pub available_us: u64,
+    /// How long all of them were busy in the month, in µs.
+    pub busy_us: u64,
     /// How far the true sum of busy times can lie from the one known, in µs.
     pub busy_bound_us: u64,
     /// The worst quality of all that was summed for the durations.
@@ -123,6 +129,9 @@ pub(super) fn records(
                 active_duration_s: shares.active_us / 1_000_000,
                 model,
                 gpus: gpus.keys().map(|id| (*id).clone()).collect(),
+                held_us: shares.held_us,
+                available_us: shares.available_us,
+                busy_us: shares.busy_us,
                 busy_bound_us: (gpus.values())
                     .fold(0, |sum, gpu| sum.saturating_add(gpu.busy.bound_us)),
                 quality: gpus.values().copied().map(worst).max().unwrap_or_default(),
@@ -171,7 +180,9 @@ fn by_model<'a>(
 /// What the record says of several GPUs, in µs.
 struct Shares {
     count_milli: u64,
+    held_us: u64,
     available_us: u64,
+    busy_us: u64,
     active_us: u64,
 }
 
@@ -205,11 +216,12 @@ fn shares(
         .sum();
     let count_milli = (held_us * 1000).checked_div(u128::from(available_us))?;
     let active_us = (busy_us * u128::from(available_us)).checked_div(held_us)?;
+    let narrow = |amount: u128| u64::try_from(amount).unwrap_or(u64::MAX);
     Some(Shares {
-        count_milli: u64::try_from(count_milli).unwrap_or(u64::MAX),
+        count_milli: narrow(count_milli),
+        held_us: narrow(held_us),
         available_us,
-        active_us: u64::try_from(active_us)
-            .unwrap_or(u64::MAX)
-            .min(available_us),
+        busy_us: narrow(busy_us),
+        active_us: narrow(active_us).min(available_us),
     })
 }
