@@ -7,6 +7,7 @@
 )]
 
 mod apel;
+mod delivery;
 mod direction;
 mod explain;
 mod property;

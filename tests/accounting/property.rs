@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 
 use accounting::apel::{Kind, Message, Outgoing, check};
+use accounting::ledger::Usage;
 use accounting::records::{Month, Records, Tables};
 use federation::usage::Entry;
 use jiff::Timestamp;
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseResult;
 
+use crate::delivery::{Deliveries, Delivery};
 use crate::schedule::{DAY, HOUR, Lived, MINUTE, Ran, unsigned, usages};
 
 /// The service, as its stored procedures sum.
@@ -108,8 +110,24 @@ struct Publication {
     dies_after: Option<usize>,
     /// How often each message arrives.
     times: usize,
+    /// How what is new in the node's ledger comes to the service's.
+    delivery: Delivery,
 }
 
+/// One of everything, and nothing goes wrong.
+const WHOLE: Publication = Publication {
+    delivered: 1000,
+    later_us: 0,
+    dies_after: None,
+    times: 1,
+    delivery: Delivery {
+        again: 0,
+        twice: false,
+        crash: None,
+    },
+};
+
+#[derive(Default)]
 struct Publisher {
     tables: Tables,
     noted: BTreeMap<(String, String, Month), String>,
@@ -118,12 +136,20 @@ struct Publisher {
 }
 
 impl Publisher {
+    /// One that has published nothing.
+    fn new() -> Self {
+        Self {
+            tables: tables(),
+            ..Self::default()
+        }
+    }
+
     /// Publishes what has changed, and gives how many messages that were.
-    fn publish(&mut self, entries: &[Entry], now_us: i64, how: Publication) -> usize {
+    fn publish(&mut self, usages: Vec<Usage>, now_us: i64, how: Publication) -> usize {
         let now = Timestamp::from_microsecond(now_us).unwrap();
         let mut outgoing = Outgoing::new(now);
         let mut messages = Vec::new();
-        for usage in usages(entries) {
+        for usage in usages {
             let records = Records::of(&[usage], &self.tables, now);
             assert!(records.problems.is_empty(), "{:?}", records.problems);
             let noted = &self.noted;
@@ -229,12 +255,20 @@ fn world() -> impl Strategy<Value = Vec<Lived>> {
 fn publications() -> impl Strategy<Value = Vec<Publication>> {
     let later = prop_oneof![Just(0), 0..HOUR, 0..40 * DAY];
     let dies = prop::option::weighted(0.3, 0..3_usize);
-    let one = (0..=1000_usize, later, dies, 1..3_usize).prop_map(
-        |(delivered, later_us, dies_after, times)| Publication {
+    let again = prop_oneof![Just(0), 1..20_usize, Just(usize::MAX)];
+    let crash = prop::option::weighted(0.3, 0..=1000_u64);
+    let delivery = (again, any::<bool>(), crash).prop_map(|(again, twice, crash)| Delivery {
+        again,
+        twice,
+        crash,
+    });
+    let one = (0..=1000_usize, later, dies, 1..3_usize, delivery).prop_map(
+        |(delivered, later_us, dies_after, times, delivery)| Publication {
             delivered,
             later_us,
             dies_after,
             times,
+            delivery,
         },
     );
     prop::collection::vec(one, 0..8)
@@ -319,48 +353,83 @@ fn gpus_are_exact(service: &Service, lived: &Lived, month: Month) -> TestCaseRes
     Ok(())
 }
 
+/// What is over never changes, in this month or another; telling it all again is harmless; and
+/// whatever came before, the service has what one publication of everything would have told it.
+fn ends_the_same(mut publisher: Publisher, all: &[Usage], now_us: i64) -> TestCaseResult {
+    let later_us = now_us + 40 * DAY;
+    prop_assert_eq!(publisher.publish(all.to_vec(), later_us, WHOLE), 0);
+    let mut service = publisher.service.clone();
+    for message in &publisher.log {
+        service.receive(message);
+    }
+    prop_assert_eq!(&service, &publisher.service);
+    let mut anew = Publisher::new();
+    anew.publish(all.to_vec(), later_us, WHOLE);
+    prop_assert_eq!(anew.service, service);
+    Ok(())
+}
+
 fn tables() -> Tables {
     let sites = BTreeMap::from([("example-one", "EXAMPLE-ONE")]);
     let vos = BTreeMap::from([("example", "vo.example.org")]);
     Tables::new(&sites, &vos)
 }
 
+/// Delivers and publishes as it is told, then everything; then all must be right.
+///
+/// Without a ledger the publisher is given the entries as they are, which is ten times as fast.
+fn holds(
+    world: &[Lived],
+    publications: Vec<Publication>,
+    mut deliveries: Option<Deliveries>,
+) -> TestCaseResult {
+    let (times_us, entries): (Vec<i64>, Vec<Entry>) = ledger(world).into_iter().unzip();
+    let mut known = |delivered: usize, how: Publication| match &mut deliveries {
+        Some(deliveries) => deliveries.deliver(&entries[..delivered], how.delivery),
+        None => usages(&entries[..delivered]),
+    };
+    let (mut delivered, mut now_us) = (0, 0);
+    let mut publisher = Publisher::new();
+    for publication in publications {
+        delivered = delivered.max(entries.len() * publication.delivered / 1000);
+        let last = times_us[..delivered].last().copied().unwrap_or(0);
+        now_us = now_us.max(last + publication.later_us);
+        let before = publisher.service.clone();
+        publisher.publish(known(delivered, publication), now_us, publication);
+        only_grows(&before, &publisher.service, world)?;
+    }
+    now_us = now_us.max(times_us.last().copied().unwrap_or(0));
+    let all = known(entries.len(), WHOLE);
+    prop_assert_eq!(&all, &usages(&entries));
+    publisher.publish(all.clone(), now_us, WHOLE);
+    for lived in world {
+        is_exact(&publisher.service, lived)?;
+    }
+    ends_the_same(publisher, &all, now_us)
+}
+
+fn cases(cases: u32) -> ProptestConfig {
+    ProptestConfig {
+        cases,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(cases(400))]
 
     #[test]
     fn the_sums_of_the_service_are_the_integrals(world in world(), publications in publications()) {
-        let entries = ledger(&world);
-        let (mut delivered, mut now_us) = (0, 0);
-        let mut publisher = Publisher {
-            tables: tables(),
-            noted: BTreeMap::new(),
-            service: Service::default(),
-            log: Vec::new(),
-        };
-        for publication in publications {
-            delivered = delivered.max(entries.len() * publication.delivered / 1000);
-            let last = entries[..delivered].last().map_or(0, |(at, _)| *at);
-            now_us = now_us.max(last + publication.later_us);
-            let known: Vec<Entry> = entries[..delivered].iter().map(|(_, entry)| entry.clone()).collect();
-            let before = publisher.service.clone();
-            publisher.publish(&known, now_us, publication);
-            only_grows(&before, &publisher.service, &world)?;
-        }
-        let all: Vec<Entry> = entries.iter().map(|(_, entry)| entry.clone()).collect();
-        let last = entries.last().map_or(0, |(at, _)| *at);
-        now_us = now_us.max(last);
-        let whole = Publication { delivered: 1000, later_us: 0, dies_after: None, times: 1 };
-        publisher.publish(&all, now_us, whole);
-        for lived in &world {
-            is_exact(&publisher.service, lived)?;
-        }
-        // What is over never changes, in this month or another; and telling it all again is harmless.
-        prop_assert_eq!(publisher.publish(&all, now_us + 40 * DAY, whole), 0);
-        let mut service = Service::default();
-        for message in &publisher.log {
-            service.receive(message);
-        }
-        prop_assert_eq!(service, publisher.service);
+        holds(&world, publications, None)?;
+    }
+}
+
+proptest! {
+    #![proptest_config(cases(60))]
+
+    #[test]
+    fn so_they_are_through_a_ledger_that_crashes(world in world(), publications in publications()) {
+        holds(&world, publications, Some(Deliveries::new()))?;
     }
 }
