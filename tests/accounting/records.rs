@@ -340,10 +340,22 @@ fn texts_are_made_acceptable_and_that_is_told() {
     let mut usage = over_a_month().usage();
     "tr%%ain\n\u{e9}".clone_into(&mut usage.facts.name);
     usage.facts.owner = Some("None".to_owned());
+    let image = "a.example.org/application/x-pkcs7-mime:2";
+    usage.facts.tasks[0].image = Some(image.to_owned());
+    usage.intervals.iter_mut().for_each(|stored| {
+        "application/pkcs7-mime".clone_into(&mut stored.interval.gpus[0].model);
+    });
     let records = of(&usage, month("2026-02").end_us());
     assert_eq!(records.cloud[0].machine_name, "tr%_ain__");
     assert_eq!(records.cloud[0].owner, None);
-    let told = records.problems[0].to_string();
+    assert!(
+        records.cloud[0]
+            .text()
+            .contains("/application_x-pkcs7-mime:2\n")
+    );
+    assert_eq!(records.accelerators[0].model, "application_pkcs7-mime");
+    let told: String = records.problems.iter().map(ToString::to_string).collect();
+    assert!(told.contains("ImageId is published") && told.contains("Model is published"));
     assert!(
         told.contains("MachineName is published as `tr%_ain__`"),
         "{told}"

@@ -6,6 +6,7 @@
 use jiff::Timestamp;
 
 use super::{Kind, LONGEST_BYTES, MOST_RECORDS, accelerator, cloud};
+use crate::records::ENCRYPTED;
 
 /// Something wrong with a message.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -38,6 +39,11 @@ pub fn message(kind: Kind, text: &str, now: Timestamp) -> Vec<Finding> {
     if let Some(at) = text.bytes().position(|byte| !byte.is_ascii()) {
         findings.push(Finding::refused(format!(
             "byte {at} is not ASCII, which ends the program that receives it"
+        )));
+    }
+    for magic in ENCRYPTED.iter().filter(|magic| text.contains(**magic)) {
+        findings.push(Finding::refused(format!(
+            "`{magic}` makes the receiver decrypt what is not encrypted"
         )));
     }
     if text.len() > LONGEST_BYTES {

@@ -24,7 +24,7 @@ pub use cloud::CloudRecord;
 pub use life::{GpuUsed, Known, Life, Sum, Used};
 pub use month::{Month, NoMonth};
 pub use problem::Problem;
-pub use text::{LONGEST, clean, is_null};
+pub use text::{ENCRYPTED, LONGEST, clean, is_null};
 
 use crate::ledger::Usage;
 

@@ -115,7 +115,7 @@ pub enum Problem {
     },
     /// A text had to be changed to be accepted.
     #[error(
-        "allocation `{allocation}`: {field} is published as `{published}`, as EGI takes plain ASCII of at most 255 characters"
+        "allocation `{allocation}`: {field} is published as `{published}`, as EGI takes plain ASCII of at most 255 characters, without `%%` or the type of an encrypted message"
     )]
     Changed {
         /// Allocation ID.

@@ -1,7 +1,12 @@
-//! Texts as the accounting service takes them: ASCII, one line, at most 255 characters, no `%%`.
+//! Texts as the accounting service takes them: ASCII, one line, at most 255 characters, no `%%`,
+//! and nothing that looks encrypted.
 
 /// The longest text that its tables hold.
 pub const LONGEST: usize = 255;
+
+/// What a receiver knows an encrypted message by, wherever in it this stands: it would try to
+/// decrypt one that is not, and reject it whole.
+pub const ENCRYPTED: [&str; 2] = ["application/pkcs7-mime", "application/x-pkcs7-mime"];
 
 /// A text that is accepted, as near to the one given as can be: each character that may not be
 /// there becomes `_`.
@@ -17,6 +22,9 @@ pub fn clean(text: &str) -> String {
         clean.push(if good && !again { c } else { '_' });
     }
     clean.truncate(clean.trim_end().len());
+    for magic in ENCRYPTED {
+        clean = clean.replace(magic, &magic.replace('/', "_"));
+    }
     clean
 }
 
@@ -38,6 +46,11 @@ mod tests {
             ("a%%b%%%c", "a%_b%_%c"),
             ("Jos\u{e9} \u{1f600}", "Jos_ _"),
             ("", ""),
+            (
+                "a.example.org/application/pkcs7-mime:1 application/x-pkcs7-mime",
+                "a.example.org/application_pkcs7-mime:1 application_x-pkcs7-mime",
+            ),
+            ("application/pkcs7-signature", "application/pkcs7-signature"),
         ] {
             assert_eq!(clean(given), wanted);
             assert_eq!(clean(wanted), wanted);
