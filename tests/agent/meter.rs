@@ -97,6 +97,34 @@ fn an_interval_is_no_longer_when_a_look_comes_late() {
     assert!(intervals.iter().all(|i| i.held == Quality::Measured));
 }
 
+/// Nobody knows when it was used: all of it may lie on one side of the end.
+#[test]
+fn a_month_that_ends_while_nobody_looks_divides_use_by_time_with_a_bound_on_both_sides() {
+    for (before_s, parts) in [(90, (900, 100)), (10, (100, 900))] {
+        let mut node = Node::new();
+        node.wall_us = NOVEMBER - before_s * S;
+        node.start("a", &["main"]);
+        node.used("a", "main", 0);
+        node.look();
+        node.restart();
+        node.pass(100 * S);
+        node.used("a", "main", 1_000);
+        node.look();
+        let intervals = node.intervals("a", "main");
+        let [october, november] = intervals.as_slice() else {
+            panic!("{intervals:?}")
+        };
+        assert_eq!(october.end.wall_us, NOVEMBER);
+        assert_eq!((october.cpu.used_us, november.cpu.used_us), parts);
+        for part in [october, november] {
+            assert_eq!(
+                (part.cpu.bound_us, part.cpu.quality),
+                (900, Quality::Inferred)
+            );
+        }
+    }
+}
+
 #[test]
 fn a_month_ends_to_the_microsecond() {
     let mut node = Node::new();

@@ -159,20 +159,26 @@ impl OpenTask {
         if unseen_us > 0 || lost_us > 0 {
             quality = Quality::Gap;
         }
+        // A part by time alone may be wrong by all of it, or by all that the other one got.
+        let divided_us = if share.is_all() {
+            0
+        } else {
+            used_us.max(later_us)
+        };
         if !share.is_all() {
             if pending.used_us > 0 {
                 quality = quality.max(Quality::Inferred);
             }
             self.cpu = Pending {
                 used_us: later_us,
-                bound_us: pending.bound_us + used_us,
+                bound_us: pending.bound_us + divided_us,
                 counter_bound_us: pending.counter_bound_us,
                 quality,
                 unseen_us: pending.unseen_us - lost_us,
             };
         }
         self.cpu_total_us += used_us;
-        let bound_us = pending.counter_bound_us + pending.bound_us + later_us;
+        let bound_us = pending.counter_bound_us + pending.bound_us + divided_us;
         let unseen_us = unseen_us.saturating_add(lost_us);
         Cpu {
             used_us,
