@@ -70,6 +70,25 @@ pub(crate) const VALUE_UNSIGNED_INT: c_uint = 1;
 /// The samples of how busy a GPU was.
 pub(crate) const GPU_UTILIZATION_SAMPLES: c_uint = 1;
 
+/// A process on a GPU: what both `_v2` and `_v3` give.
+#[repr(C)]
+pub(crate) struct ProcessInfo {
+    pub(crate) pid: c_uint,
+    pub(crate) used_gpu_memory: c_ulonglong,
+    pub(crate) gpu_instance_id: c_uint,
+    pub(crate) compute_instance_id: c_uint,
+}
+
+#[repr(C)]
+pub(crate) struct ProcessUtilization {
+    pub(crate) pid: c_uint,
+    pub(crate) time_stamp: c_ulonglong,
+    pub(crate) sm: c_uint,
+    pub(crate) memory: c_uint,
+    pub(crate) encoder: c_uint,
+    pub(crate) decoder: c_uint,
+}
+
 #[repr(C)]
 pub(crate) struct EventData {
     device: Handle,
@@ -82,6 +101,8 @@ pub(crate) struct EventData {
 const _: () = assert!(size_of::<PciInfo>() == 68);
 const _: () = assert!(size_of::<MemoryV2>() == 40);
 const _: () = assert!(size_of::<Sample>() == 16);
+const _: () = assert!(size_of::<ProcessInfo>() == 24);
+const _: () = assert!(size_of::<ProcessUtilization>() == 32);
 const _: () = assert!(size_of::<EventData>() == 32);
 
 /// Writes a result where the caller wants it.
@@ -95,6 +116,36 @@ pub(crate) unsafe fn put<T>(target: *mut T, value: T) -> Result<(), Code> {
     }
     // SAFETY: not null, and the caller vouches for the rest.
     unsafe { target.write(value) };
+    Ok(())
+}
+
+/// Writes a list and its length. Where the caller's room is too small only the length is written,
+/// so that a call without room asks for it.
+///
+/// # Safety
+///
+/// `count` is null or a variable, and `target` null or valid for so many writes of `T`.
+pub(crate) unsafe fn put_list<T>(
+    target: *mut T,
+    count: *mut c_uint,
+    list: Vec<T>,
+) -> Result<(), Code> {
+    let length = c_uint::try_from(list.len()).map_err(|_| Code::UNKNOWN)?;
+    if count.is_null() {
+        return Err(Code::INVALID_ARGUMENT);
+    }
+    // SAFETY: not null, and the caller vouches for the rest.
+    let room = unsafe { count.replace(length) };
+    if room < length {
+        return Err(Code::INSUFFICIENT_SIZE);
+    }
+    if target.is_null() && length > 0 {
+        return Err(Code::INVALID_ARGUMENT);
+    }
+    for (place, item) in list.into_iter().enumerate() {
+        // SAFETY: within the room that the caller says there is.
+        unsafe { target.add(place).write(item) };
+    }
     Ok(())
 }
 

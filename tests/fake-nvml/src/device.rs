@@ -1,6 +1,6 @@
 //! Exports about GPUs.
 
-use std::ffi::{CStr, c_char, c_int, c_uint, c_ulonglong, c_void};
+use std::ffi::{CStr, c_char, c_int, c_uint, c_ulonglong};
 
 use crate::{
     abi::{
@@ -297,19 +297,6 @@ unsafe extern "C" fn nvmlDeviceGetTemperature(
         }
         // SAFETY: the caller's variable, as NVML's interface says.
         unsafe { put(degrees_c, gpu.temperature_c) }
-    })
-}
-
-/// Nothing runs: a scenario says how busy a GPU is, and not by whom.
-#[unsafe(no_mangle)]
-unsafe extern "C" fn nvmlDeviceGetComputeRunningProcesses_v3(
-    device: Handle,
-    count: *mut c_uint,
-    _processes: *mut c_void,
-) -> c_uint {
-    call::device("nvmlDeviceGetComputeRunningProcesses_v3", device, |_, _| {
-        // SAFETY: the caller's variable, as NVML's interface says.
-        unsafe { put(count, 0) }
     })
 }
 

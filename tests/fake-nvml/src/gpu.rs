@@ -1,6 +1,7 @@
 //! What a GPU would say of itself at a moment: pure functions of the scenario and the time.
 
 use crate::{
+    process::Process,
     scenario::{Gpu, Scenario},
     timeline,
 };
@@ -49,7 +50,7 @@ pub(crate) fn utilisation_percent(scenario: &Scenario, gpu: &Gpu, now_us: i64) -
 
 /// The power at that moment.
 pub(crate) fn power_mw(scenario: &Scenario, gpu: &Gpu, now_us: i64) -> u32 {
-    if timeline::busy_at(&gpu.busy, scenario.since_epoch_us(now_us)) {
+    if timeline::busy_at(&gpu.work, scenario.since_epoch_us(now_us)) {
         gpu.power_busy_mw
     } else {
         gpu.power_idle_mw
@@ -60,17 +61,54 @@ pub(crate) fn power_mw(scenario: &Scenario, gpu: &Gpu, now_us: i64) -> u32 {
 pub(crate) fn energy_mj(scenario: &Scenario, gpu: &Gpu, now_us: i64) -> u64 {
     let passed = scenario.since_epoch_us(now_us).max(0);
     let until = passed - passed % ENERGY_PERIOD_US;
-    let busy = timeline::busy_us(&gpu.busy, 0, until);
+    let busy = timeline::busy_us(&gpu.work, 0, until);
     let spent_nj = u128::from(busy.unsigned_abs()) * u128::from(gpu.power_busy_mw)
         + u128::from((until - busy).unsigned_abs()) * u128::from(gpu.power_idle_mw);
     u64::try_from(spent_nj / 1_000_000).unwrap_or(u64::MAX)
 }
 
+/// The processes that are there at that moment.
+pub(crate) fn running<'a>(
+    scenario: &Scenario,
+    gpu: &'a Gpu,
+    now_us: i64,
+) -> impl Iterator<Item = &'a Process> {
+    let at = scenario.since_epoch_us(now_us);
+    gpu.processes
+        .iter()
+        .filter(move |process| process.runs_at(at))
+}
+
+/// The PID of each process that was busy since `seen_us` (Unix µs, but not before the epoch),
+/// and how much of the time since then it was; rounded half up.
+pub(crate) fn process_percents(
+    scenario: &Scenario,
+    gpu: &Gpu,
+    seen_us: u64,
+    now_us: i64,
+) -> Vec<(u32, u32)> {
+    let seen = i64::try_from(seen_us).unwrap_or(i64::MAX);
+    let from = scenario.since_epoch_us(seen).max(0);
+    let until = scenario.since_epoch_us(now_us);
+    if from >= until {
+        return Vec::new();
+    }
+    let percent = |process: &Process| {
+        let busy = timeline::busy_us(&process.work(), from, until);
+        (busy > 0).then(|| (process.pid, rounded_percent(busy, until - from)))
+    };
+    gpu.processes.iter().filter_map(percent).collect()
+}
+
 fn percent(gpu: &Gpu, period: i64) -> u32 {
     let from = period * SAMPLE_PERIOD_US;
-    let busy = timeline::busy_us(&gpu.busy, from, from + SAMPLE_PERIOD_US);
-    let rounded = (100 * busy + SAMPLE_PERIOD_US / 2) / SAMPLE_PERIOD_US;
-    u32::try_from(rounded).unwrap_or(100)
+    let busy = timeline::busy_us(&gpu.work, from, from + SAMPLE_PERIOD_US);
+    rounded_percent(busy, SAMPLE_PERIOD_US)
+}
+
+/// No overflow: times are less than 2^53.
+fn rounded_percent(busy_us: i64, of_us: i64) -> u32 {
+    u32::try_from((100 * busy_us + of_us / 2) / of_us).unwrap_or(100)
 }
 
 #[cfg(test)]

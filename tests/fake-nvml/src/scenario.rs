@@ -4,13 +4,16 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
-use crate::timeline::{self, Busy, FURTHEST_US};
+use crate::{
+    process::Process,
+    timeline::{self, Busy, FURTHEST_US},
+};
 
 /// So many samples a ring may have: a day's.
 const LONGEST_RING: u64 = 600_000;
 /// So many GPUs a machine may have.
 const MOST_GPUS: usize = 64;
-/// So many patterns a GPU, and faults a scenario, may have.
+/// So many patterns and processes a GPU, and faults a scenario, may have.
 const MOST_ENTRIES: usize = 1_000;
 
 /// All that the library knows of its machine. Times are µs from `epoch_us`.
@@ -66,7 +69,12 @@ pub(crate) struct Gpu {
     #[serde(default)]
     pub(crate) memory_used_mib: u64,
     #[serde(default)]
-    pub(crate) busy: Vec<Busy>,
+    busy: Vec<Busy>,
+    #[serde(default)]
+    pub(crate) processes: Vec<Process>,
+    /// All that keeps it busy: its own patterns and, as far as they live, its processes'.
+    #[serde(skip)]
+    pub(crate) work: Vec<Busy>,
     #[serde(default = "power_idle_mw")]
     pub(crate) power_idle_mw: u32,
     #[serde(default = "power_busy_mw")]
@@ -143,13 +151,16 @@ impl Fault {
 impl Scenario {
     /// Reads a scenario; all that is wrong with it, if anything is.
     pub(crate) fn parse(text: &str) -> Result<Self, Vec<String>> {
-        let scenario: Self = serde_json::from_str(text).map_err(|error| vec![error.to_string()])?;
+        let mut scenario: Self =
+            serde_json::from_str(text).map_err(|error| vec![error.to_string()])?;
         let problems = scenario.problems();
-        if problems.is_empty() {
-            Ok(scenario)
-        } else {
-            Err(problems)
+        if !problems.is_empty() {
+            return Err(problems);
         }
+        for gpu in &mut scenario.gpus {
+            gpu.work = gpu.all_work();
+        }
+        Ok(scenario)
     }
 
     /// That Unix time, from the epoch.
@@ -215,7 +226,34 @@ impl Gpu {
         } else {
             found.extend(timeline::problems(&self.busy));
         }
+        found.extend(self.problems_of_processes());
+        if found.is_empty() && !self.processes.is_empty() {
+            found.extend(timeline::problem_together(&self.all_work()));
+        }
         found
+    }
+
+    fn problems_of_processes(&self) -> Vec<String> {
+        let processes = &self.processes;
+        let patterns: usize = processes.iter().map(Process::patterns).sum();
+        let many = processes.len().max(self.busy.len() + patterns) > MOST_ENTRIES;
+        if many && !processes.is_empty() {
+            return vec![format!(
+                "processes: more than {MOST_ENTRIES}, or so many patterns with the GPU's own"
+            )];
+        }
+        let problems = |place: usize| {
+            processes[place]
+                .problems(self.memory_mib, &processes[..place])
+                .into_iter()
+                .map(move |what| format!("processes[{place}].{what}"))
+        };
+        (0..processes.len()).flat_map(problems).collect()
+    }
+
+    fn all_work(&self) -> Vec<Busy> {
+        let processes = self.processes.iter().flat_map(Process::work);
+        self.busy.iter().cloned().chain(processes).collect()
     }
 }
 
@@ -291,6 +329,71 @@ mod tests {
             GPU.replace("3B:00.0", "3B")
         );
         assert!(problems(&text)[0].contains("PCI address"));
+    }
+
+    #[test]
+    fn too_many_patterns_or_processes_are_refused() {
+        let problems_of = |patterns: usize, processes: usize, each: &str| {
+            let busy = vec![r#"{"from_us": 0, "until_us": 1}"#; patterns].join(",");
+            let processes: Vec<_> = (1..=processes)
+                .map(|pid| {
+                    format!(r#"{{"pid": {pid}, "from_us": 0, "until_us": 1, "busy": [{each}]}}"#)
+                })
+                .collect();
+            let processes = processes.join(",");
+            let keys = format!(r#""memory_mib": 10, "busy": [{busy}], "processes": [{processes}]"#);
+            let gpu = GPU.replace(r#""memory_mib": 10"#, &keys);
+            problems(&format!(r#"{{"epoch_us": 0, "gpus": [{gpu}]}}"#)).join("; ")
+        };
+        let one = r#"{"from_us": 0, "until_us": 1}"#;
+        assert_eq!(problems_of(MOST_ENTRIES - 1, 1, one), "");
+        assert!(problems_of(MOST_ENTRIES, 1, one).starts_with("gpus[0].processes: more"));
+        assert!(problems_of(0, MOST_ENTRIES + 1, "").starts_with("gpus[0].processes: more"));
+        let own = problems_of(MOST_ENTRIES + 1, 0, "");
+        assert_eq!(own, "gpus[0].busy: more than 1000 patterns");
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_process_is_said_with_its_place() {
+        let with = |busy: &str, processes: &str| {
+            let keys = format!(r#""memory_mib": 10, "busy": [{busy}], "processes": [{processes}]"#);
+            let gpu = GPU.replace(r#""memory_mib": 10"#, &keys);
+            problems(&format!(r#"{{"epoch_us": 0, "gpus": [{gpu}]}}"#))
+        };
+        let process = |pid: u32, busy: &str| {
+            format!(
+                r#"{{"pid": {pid}, "from_us": 0, "until_us": 4000000000000, "busy": [{busy}]}}"#
+            )
+        };
+        let cycle = |period: i64| {
+            format!(
+                r#"{{"from_us": 0, "until_us": 4000000000000, "period_us": {period}, "busy_us": 1}}"#
+            )
+        };
+        let (one, two) = (cycle(1_000_003), cycle(999_983));
+        let good = process(7, &one);
+        assert!(with("", &good).is_empty());
+        let twice = with("", &format!("{good}, {good}"));
+        assert!(
+            twice[0].starts_with("gpus[0].processes[1].pid"),
+            "{twice:?}"
+        );
+        // Each is right by itself; what cannot be counted is the GPU's union.
+        for together in [
+            with(&two, &good),
+            with("", &format!("{good}, {}", process(8, &two))),
+        ] {
+            assert_eq!(together.len(), 1);
+            assert!(
+                together[0].starts_with("gpus[0].busy: from 0"),
+                "{together:?}"
+            );
+        }
+        let alone = with("", &process(7, &format!("{one}, {two}")));
+        assert!(
+            alone[0].starts_with("gpus[0].processes[0].busy"),
+            "{alone:?}"
+        );
     }
 
     #[test]

@@ -19,6 +19,9 @@ pub(crate) struct Busy {
     pub(crate) until_us: i64,
     period_us: Option<i64>,
     busy_us: Option<i64>,
+    /// How far into a turn it begins: more than 0 only where its beginning was cut off.
+    #[serde(skip)]
+    into_us: i64,
 }
 
 /// A pattern as its turns: one that is always busy is one whose turn has no pause.
@@ -32,10 +35,21 @@ struct Cycle {
 impl Busy {
     fn cycle(&self) -> Cycle {
         Cycle {
-            origin_us: self.from_us,
+            origin_us: self.from_us - self.into_us,
             period_us: self.period_us.unwrap_or(1),
             busy_us: self.busy_us.unwrap_or(1),
         }
+    }
+
+    /// The part of it within `from_us..until_us`, if there is one; its turns stay where they were.
+    pub(crate) fn within(&self, from_us: i64, until_us: i64) -> Option<Self> {
+        let (from, until) = (self.from_us.max(from_us), self.until_us.min(until_us));
+        (from < until).then(|| Self {
+            from_us: from,
+            until_us: until,
+            into_us: self.into_us + from - self.from_us,
+            ..self.clone()
+        })
     }
 
     /// What is wrong with it, if anything.
@@ -82,24 +96,33 @@ impl Cycle {
 
 /// Everything that is wrong with the patterns, each with its place in the list.
 pub(crate) fn problems(patterns: &[Busy]) -> Vec<String> {
-    let mut found: Vec<String> = patterns
+    let mut found = problems_alone(patterns);
+    if found.is_empty() {
+        found.extend(problem_together(patterns));
+    }
+    found
+}
+
+/// What is wrong with each pattern, whatever the others are.
+pub(crate) fn problems_alone(patterns: &[Busy]) -> Vec<String> {
+    patterns
         .iter()
         .enumerate()
         .filter_map(|(place, busy)| Some(format!("busy[{place}]: {}", busy.problem()?)))
-        .collect();
-    if !found.is_empty() {
-        return found;
-    }
-    let too_many = stretches(patterns, -FURTHEST_US, FURTHEST_US)
+        .collect()
+}
+
+/// What is wrong with patterns that overlap, each of which is right by itself.
+pub(crate) fn problem_together(patterns: &[Busy]) -> Option<String> {
+    stretches(patterns, -FURTHEST_US, FURTHEST_US)
         .into_iter()
-        .find(|(from, until, cycles)| turns(cycles, until - from) > MOST_TURNS);
-    if let Some((from, until, _)) = too_many {
-        found.push(format!(
-            "busy: from {from} until {until} µs duty cycles overlap whose periods have too \
-             large a common multiple; take periods that divide each other"
-        ));
-    }
-    found
+        .find(|(from, until, cycles)| turns(cycles, until - from) > MOST_TURNS)
+        .map(|(from, until, _)| {
+            format!(
+                "busy: from {from} until {until} µs duty cycles overlap whose periods have too \
+                 large a common multiple; take periods that divide each other"
+            )
+        })
 }
 
 /// How long at least one pattern is busy within `from_us..until_us`.
@@ -205,6 +228,7 @@ mod tests {
             until_us,
             period_us: None,
             busy_us: None,
+            into_us: 0,
         }
     }
 
@@ -214,6 +238,7 @@ mod tests {
             until_us,
             period_us: Some(period),
             busy_us: Some(busy),
+            into_us: 0,
         }
     }
 
@@ -252,6 +277,30 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn a_part_of_a_pattern_keeps_its_turns() {
+        let whole = [duty(3, 90, 7, 2), full(40, 44)];
+        for (from, until) in [(0, 100), (11, 60), (12, 42), (3, 4)] {
+            let part: Vec<Busy> = whole
+                .iter()
+                .filter_map(|busy| busy.within(from, until))
+                .collect();
+            for at in -5..100 {
+                assert_eq!(
+                    busy_at(&part, at),
+                    (from..until).contains(&at) && plain(&whole, at, at + 1) == 1,
+                    "{at} of {from}..{until}"
+                );
+            }
+        }
+        assert!(whole[1].within(44, 90).is_none());
+        let twice = whole[0].within(9, 80).and_then(|part| part.within(20, 70));
+        assert_eq!(
+            busy_us(&[twice.unwrap()], 0, 100),
+            plain(&whole[..1], 20, 70)
+        );
     }
 
     #[test]

@@ -3,3 +3,4 @@
 mod library;
 mod machine;
 mod metering;
+mod processes;

@@ -86,7 +86,7 @@ fn the_same_time_gives_the_same_answers() {
 
 /// Reads as a meter does, each so many µs, and counts of each sample the part of its period
 /// that lies in the window.
-fn metered_us(
+pub(crate) fn metered_us(
     machine: &Machine,
     device: &Device<'_>,
     from_us: i64,
@@ -106,7 +106,7 @@ fn metered_us(
     sum_percent_us / 100
 }
 
-fn truth_us(machine: &Machine, gpu: &str, from_us: i64, until_us: i64) -> i64 {
+pub(crate) fn truth_us(machine: &Machine, gpu: &str, from_us: i64, until_us: i64) -> i64 {
     let (from, until) = (
         (EPOCH_US + from_us).to_string(),
         (EPOCH_US + until_us).to_string(),
@@ -125,7 +125,7 @@ fn truth_us(machine: &Machine, gpu: &str, from_us: i64, until_us: i64) -> i64 {
 }
 
 /// Half a percent of the time, and one sample at each end.
-fn bound_us(length_us: i64) -> i64 {
+pub(crate) fn bound_us(length_us: i64) -> i64 {
     length_us / 200 + 2 * PERIOD_US
 }
 
