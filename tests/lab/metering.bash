@@ -274,6 +274,8 @@ service_down() {
 	job unheard exec "$(burn 50000)"
 	wait_ended unheard
 	wait_for 20 "on h4 'systemctl show -p StatusText atoll-agent' | grep -q 'entries to deliver; '" || wrong "the agent does not say that it cannot deliver"
+	expect 1 on h4 sudo atoll-agent check
+	said '^failed +accounting +cannot reach'
 	on h1 'sudo systemctl start atoll-accounting'
 	judge unheard
 }
@@ -289,6 +291,20 @@ rebooted() {
 	python3 -c 'import json, sys
 held = [e["interval"]["held"] for e in json.load(open(sys.argv[1])) if e.get("interval", {}).get("allocation") == sys.argv[2]]
 sys.exit("inferred" not in held)' "$STATE/entries.json" "$(id_of over-reboot)" || wrong "what nobody saw is not marked"
+}
+
+# The same as an operator types it, on the node.
+by_hand() {
+	local what
+	expect 0 on h4 sudo atoll-agent discover
+	said '^node +[0-9a-f-]{36}$'
+	said '^GPUs +2$'
+	for what in 1 2; do
+		said "^  GPU-$what{8}-0000-4000-8000-0{11}$what  NVIDIA A100-PCIE-40GB, 40960 MiB, healthy$"
+	done
+	! grep '^problem' "$LOG" || wrong "discover finds a problem"
+	expect 0 on h4 sudo atoll-agent check
+	for what in settings cgroup gpu nomad consul ledger accounting; do said "^ok +$what +[^ ]"; done
 }
 
 # knock CERTIFICATE KEY [FLAG...]: speaks to the accounting service as the holder of a certificate of h4.
@@ -384,6 +400,7 @@ explained() {
 
 metering_cases() {
 	try "three jobs are metered: GPU, CPU and wall time are the truth" metered_three
+	try "discover and check tell by hand what the node has, and that all is there" by_hand
 	try "a job of 50 ms is metered, whatever runs it" metered_short
 	try "jobs that Nomad forgets the moment they are over are metered, each with its facts, once" forgotten_at_once
 	try "so are those that it forgot while the agent was away" forgotten_while_away
