@@ -307,6 +307,49 @@ by_hand() {
 	for what in settings cgroup gpu nomad consul ledger accounting; do said "^ok +$what +[^ ]"; done
 }
 
+# asked_as TOKEN METHOD PATH [JSON]: Nomad's answer to it on h4, on one line that ends with the status. The
+# certificate is the agent's own; TOKEN is a command whose output is the token.
+asked_as() {
+	eval "$1" | on h4 "sudo python3 -c '
+import http.client, ssl, sys
+certs = \"/etc/atoll-agent/certs\"
+tls = ssl.create_default_context(cafile=certs + \"/nomad-ca.pem\")
+tls.load_cert_chain(certs + \"/nomad.pem\", \"/etc/atoll-agent/credentials/nomad-key.pem\")
+nomad = http.client.HTTPSConnection(\"127.0.0.1\", 4646, context=tls, timeout=20)
+nomad.request(sys.argv[1], sys.argv[2], sys.argv[3], {\"X-Nomad-Token\": sys.stdin.readline().strip()})
+answer = nomad.getresponse()
+print(answer.read().decode()[:300].replace(chr(10), \" \"), answer.status)
+' $2 '$3' '${4:-}'" >"$LOG" 2>&1
+}
+
+# What the agent holds on its node is enough to read, and for no write. The operator's token shows that
+# Nomad would have done what it refuses.
+read_only() {
+	local own="on h4 sudo cat /etc/atoll-agent/credentials/nomad-token" node path method body
+	node=$(nomad_cli node status -json | python3 -c 'import json, sys
+print(next(n["ID"] for n in json.load(sys.stdin) if n["Name"] == "example-one-wn-1" and n["Status"] == "ready"))')
+	for path in "/v1/agent/self" "/v1/node/$node" "/v1/node/$node/allocations" "/v1/allocation/$(id_of by-exec)" "/v1/jobs?namespace=*"; do
+		asked_as "$own" GET "$path" || wrong "it cannot ask for $path"
+		said ' 200$'
+	done
+	while read -r method path body <&3; do
+		asked_as "$own" "$method" "$path" "$body" || wrong "nobody answers to $method $path"
+		grep -q 'Permission denied.* 403$' "$LOG" || { cat "$LOG"; wrong "the agent's token may $method $path"; }
+	done 3<<-CALLS
+		PUT /v1/system/gc
+		PUT /v1/jobs {"Job":{"ID":"not-of-the-agent","Type":"batch","Namespace":"example","Datacenters":["*"],"TaskGroups":[{"Name":"g","Tasks":[{"Name":"main","Driver":"raw_exec","Config":{"command":"/bin/true"}}]}]}}
+		DELETE /v1/job/by-exec?namespace=example&purge=true
+		PUT /v1/allocation/$(id_of by-exec)/stop
+		PUT /v1/node/$node/eligibility {"Eligibility":"eligible"}
+		GET /v1/var/nomad/jobs/traefik-example-one-gateway-0
+		GET /v1/acl/tokens
+	CALLS
+	asked_as "secret nomad/management-token" PUT "/v1/node/$node/eligibility" '{"Eligibility":"eligible"}'
+	said ' 200$'
+	asked_as "secret nomad/management-token" GET "/v1/job/by-exec?namespace=example"
+	said ' 200$'
+}
+
 # knock CERTIFICATE KEY [FLAG...]: speaks to the accounting service as the holder of a certificate of h4.
 knock() {
 	# What stands on standard input is for curl.
@@ -401,6 +444,7 @@ explained() {
 metering_cases() {
 	try "three jobs are metered: GPU, CPU and wall time are the truth" metered_three
 	try "discover and check tell by hand what the node has, and that all is there" by_hand
+	try "the agent's token reads what it needs of Nomad, and writes nothing" read_only
 	try "a job of 50 ms is metered, whatever runs it" metered_short
 	try "jobs that Nomad forgets the moment they are over are metered, each with its facts, once" forgotten_at_once
 	try "so are those that it forgot while the agent was away" forgotten_while_away
