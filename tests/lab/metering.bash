@@ -79,6 +79,13 @@ sys.exit(not any(e.get("end", {}).get("allocation") == sys.argv[2] for e in json
 		"$STATE/entries.json" "$(id_of "$1")"
 }
 
+# begun NAME: its facts are among the entries.
+begun() {
+	python3 -c 'import json, sys
+sys.exit(not any(e.get("allocation", {}).get("id") == sys.argv[2] for e in json.load(open(sys.argv[1]))))' \
+		"$STATE/entries.json" "$(id_of "$1")"
+}
+
 # judge NAME [FLAG...]: waits until the end of a job's usage has arrived, and compares.
 judge() {
 	local name=$1
@@ -269,6 +276,40 @@ killed() {
 	judge kill-exec --cpu-us $(($(counter nomad) - nomad)) --allow inferred
 }
 
+# Asked to stop, the agent closes what it holds and delivers it, while the job goes on.
+drained() {
+	local before wanted asked_us stopped_us
+	scenario
+	before=$(counter docker)
+	job drained docker "$(burn 200000); sleep 14; $(burn 200000)" 1
+	wait_for 30 "allocation drained 2>/dev/null && entries && begun drained" || wrong "its beginning does not arrive"
+	# Of a service that is over, systemd forgets how it ended, unless one that runs names it.
+	on h4 'sudo systemd-run --quiet --unit=names-agent -p After=atoll-agent.service sleep 60'
+	asked_us=$(date +%s%6N)
+	on h4 'sudo systemctl stop atoll-agent'
+	stopped_us=$(date +%s%6N)
+	on h4 'systemctl show -p ActiveState -p Result -p ExecMainCode -p ExecMainStatus atoll-agent' >"$LOG"
+	for wanted in ActiveState=inactive Result=success ExecMainCode=1 ExecMainStatus=0; do said "^$wanted$"; done
+	entries
+	on h4 'sudo python3 - ledger' <"$LAB/usage.py" >"$STATE/ledger.json"
+	allocation drained
+	on h4 'sudo systemctl start atoll-agent; sudo systemctl stop names-agent'
+	grep -q '"ClientStatus": *"running"' "$STATE/drained.json" || wrong "the job was over before the agent had stopped"
+	python3 - "$STATE/entries.json" "$STATE/ledger.json" "$(id_of drained)" "$asked_us" "$stopped_us" <<-'DRAINED' ||
+		import json, sys
+		entries, ledger = (json.load(open(path)) for path in sys.argv[1:3])
+		id, (asked, stopped) = sys.argv[3], map(int, sys.argv[4:])
+		own = ledger[-1]["ledger"]
+		here, there = (max((e["seq"] for e in each if e["ledger"] == own), default=0) for each in (ledger, entries))
+		ends = [e["interval"]["end"]["wall_us"] for e in entries if e.get("interval", {}).get("allocation") == id]
+		print(f"asked {asked}, stopped {stopped}, intervals to {ends}; the ledger has {here}, {there} have arrived")
+		sys.exit(not (ends and asked <= ends[-1] <= min(stopped, asked + 2_000_000) and here == there))
+	DRAINED
+		wrong "what it held is not closed and delivered"
+	wait_ended drained
+	judge drained --cpu-us $(($(counter docker) - before)) --scenario "$STATE/scenario.json" --allow inferred
+}
+
 service_down() {
 	on h1 'sudo systemctl stop atoll-accounting'
 	job unheard exec "$(burn 50000)"
@@ -451,6 +492,7 @@ metering_cases() {
 	try "a job that is purged while it runs is held until its processes end, and no longer" purged_while_it_ran
 	try "a job over a month's end is split to the second, in intervals and messages" across_a_month_end
 	try "twenty kills at random moments change no sum" killed
+	try "asked to stop, the agent delivers what it holds before it ends" drained
 	try "a job that ran while nobody listened arrives" service_down
 	try "a job over a reboot is held, and what nobody saw is marked" rebooted
 	try "nobody delivers without a certificate, or for another node" no_entrance

@@ -36,7 +36,8 @@ def entries():
 
 
 def ledger():
-    rows = sqlite3.connect(AGENT, uri=True).execute("SELECT ledger, json FROM entries ORDER BY ledger, seq")
+    rows = sqlite3.connect(AGENT, uri=True).execute(
+        "SELECT l.uuid, e.json FROM entries e JOIN ledgers l ON l.number = e.ledger ORDER BY e.ledger, e.seq")
     print(json.dumps([json.loads(entry) | {"ledger": ledger} for ledger, entry in rows]))
 
 
