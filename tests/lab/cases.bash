@@ -212,6 +212,8 @@ verified() {
 	said '^ok +route +example.example-one: https://'
 	said '^ok +route +imagine.example-one: https://'
 	said 'meta.status is ready'
+	# A GPU that is held by somebody would leave this untried, and the rest well.
+	said '^ok +gpu-job +example-one-wn-1: '
 }
 
 # wait_for SECONDS COMMAND: until the command succeeds.
