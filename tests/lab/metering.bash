@@ -260,21 +260,36 @@ across_a_month_end() {
 
 # Twenty times, at random moments, one of the two is killed while two jobs run.
 killed() {
-	local before docker nomad i host service
+	local before docker nomad i
 	scenario
-	docker=$(counter docker) nomad=$(counter nomad)
+	before=$(restarts) docker=$(counter docker) nomad=$(counter nomad)
 	job kill-gpu docker "sleep 10; $(burn 600000); sleep 25; $(burn 200000)" 1
 	job kill-exec exec "sleep 15; $(burn 600000); sleep 20; $(burn 200000)"
 	for ((i = 0; i < 20; i++)); do
-		sleep "$(python3 -c 'import random; print(random.uniform(0.2, 3))')"
-		if ((RANDOM % 2)); then host=h4 service=atoll-agent; else host=h1 service=atoll-accounting; fi
-		on "$host" "sudo kill -9 \$(systemctl show -p MainPID --value $service)" 2>/dev/null || true
+		if ((RANDOM % 2)); then kill_main h4 atoll-agent; else kill_main h1 atoll-accounting; fi
 	done
+	# systemd counts as well: each kill has hit a service.
+	wait_for 20 "(($before + 20 == \$(restarts)))" || wrong "of twenty kills not each has hit: systemd counts $(($(restarts) - before))"
 	wait_ended kill-gpu 120
 	wait_ended kill-exec
 	judge kill-gpu --cpu-us $(($(counter docker) - docker)) --scenario "$STATE/scenario.json" --allow inferred --allow gap
 	judge kill-exec --cpu-us $(($(counter nomad) - nomad)) --allow inferred
 }
+
+# kill_main HOST SERVICE: one kill that hits. Between two lives a service has no process (0), and then
+# it is waited for; the moment in its life is left to chance.
+kill_main() {
+	on "$1" "end=\$((\$(date +%s) + 20))
+		until pid=\$(systemctl show -p MainPID --value $2) && [ \$pid -gt 0 ]; do
+			[ \$(date +%s) -lt \$end ] || exit 1
+			sleep 0.05
+		done
+		sleep $(python3 -c 'import random; print(random.uniform(0.1, 1.2))'); sudo kill -9 \$pid" ||
+		wrong "$2 has no main process, or it was gone before it was killed"
+}
+
+# How often systemd has started the two again.
+restarts() { say "$(($(on h4 systemctl show -p NRestarts --value atoll-agent) + $(on h1 systemctl show -p NRestarts --value atoll-accounting)))"; }
 
 # Asked to stop, the agent closes what it holds and delivers it, while the job goes on.
 drained() {
