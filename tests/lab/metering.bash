@@ -363,6 +363,44 @@ by_hand() {
 	for what in settings cgroup gpu nomad consul ledger accounting; do said "^ok +$what +[^ ]"; done
 }
 
+# registered: what Consul's servers have of the node's registration and when that was written, and what its own agent has.
+registered() {
+	secret consul/management-token | on h4 "python3 -c '
+import json, sys, urllib.request
+token = sys.stdin.readline().strip()
+def ask(path):
+    return json.load(urllib.request.urlopen(urllib.request.Request(\"http://127.0.0.1:8500\" + path, headers={\"X-Consul-Token\": token})))
+own = \"site-capacity-example-one-wn-1\"
+(it,) = [it for it in ask(\"/v1/health/service/site-capacity-node\") if it[\"Service\"][\"ID\"] == own]
+(check,) = [check for check in it[\"Checks\"] if check[\"CheckID\"] == own]
+beat = ask(\"/v1/agent/checks\")[own]
+print(it[\"Service\"][\"ModifyIndex\"], check[\"ModifyIndex\"], check[\"Status\"], check[\"Output\"], \"|\", beat[\"Status\"], beat[\"Output\"])
+'"
+}
+
+# The node's Consul agent says of each beat that it came, and its servers are told nothing.
+beats_write_nothing() {
+	local before after
+	before=$(registered)
+	say "$before" >"$LOG"
+	said ' passing (all is well)? \| passing all is well$'
+	two_beats
+	after=$(registered)
+	# A check's text is told once, and minutes after the start.
+	if [[ $before == *' passing  |'* && $after == *' passing all is well |'* ]]; then
+		before=$after
+		two_beats
+		after=$(registered)
+	fi
+	[[ $after == "$before" ]] || wrong "two beats were written: $before, then $after"
+}
+
+two_beats() {
+	secret consul/management-token | on h4 'read -r CONSUL_HTTP_TOKEN; export CONSUL_HTTP_TOKEN
+		timeout 75 consul monitor -log-level=debug | grep -m 2 "Check status updated: check=site-capacity-"' >"$LOG" || true
+	[[ $(wc -l <"$LOG") == 2 ]] || { cat "$LOG"; wrong "no two beats within 75 s"; }
+}
+
 # asked_as TOKEN METHOD PATH [JSON]: Nomad's answer to it on h4, on one line that ends with the status. The
 # certificate is the agent's own; TOKEN is a command whose output is the token.
 asked_as() {
@@ -501,6 +539,7 @@ metering_cases() {
 	try "three jobs are metered: GPU, CPU and wall time are the truth" metered_three
 	try "discover and check tell by hand what the node has, and that all is there" by_hand
 	try "the agent's token reads what it needs of Nomad, and writes nothing" read_only
+	try "beats cost Consul's servers no write" beats_write_nothing
 	try "a job of 50 ms is metered, whatever runs it" metered_short
 	try "jobs that Nomad forgets the moment they are over are metered, each with its facts, once" forgotten_at_once
 	try "so are those that it forgot while the agent was away" forgotten_while_away
