@@ -446,11 +446,19 @@ print(next(n["ID"] for n in json.load(sys.stdin) if n["Name"] == "example-one-wn
 
 # knock CERTIFICATE KEY [FLAG...]: speaks to the accounting service as the holder of a certificate of h4.
 knock() {
+	hold "$1" "$2"
+	shift 2
+	speak "$@"
+}
+
+hold() { # CERTIFICATE KEY
 	# What stands on standard input is for curl.
 	on h4 "sudo cat $1" </dev/null >"$STATE/knock.pem"
 	on h4 "sudo cat $2" </dev/null >"$STATE/knock-key.pem"
 	on h1 'sudo cat /etc/atoll-accounting/certs/atoll-ca.pem' </dev/null >"$STATE/knock-ca.pem"
-	shift 2
+}
+
+speak() { # [FLAG...]
 	curl -sS --cacert "$STATE/knock-ca.pem" --cert "$STATE/knock.pem" --key "$STATE/knock-key.pem" \
 		-w ' %{http_code}\n' "$@" >"$LOG" 2>&1
 }
@@ -470,6 +478,41 @@ no_entrance() {
 		--data-binary "@-" "$url/v1/usage" < <(gzip <"$STATE/foreign")
 	said '403$'
 	rm "$STATE"/knock*.pem
+}
+
+# no_delivery_is TEXT [HEADER...]: what stands on standard input is refused with 400 and these words.
+no_delivery_is() {
+	local text=$1 header headers=()
+	shift
+	for header; do headers+=(-H "$header"); done
+	speak -H 'Content-Encoding: gzip' "${headers[@]}" --data-binary @- "https://$NETWORK.11:4690/v1/usage"
+	said "^\{\"error\":\"[^\"]*$text.* 400$"
+}
+
+digest() { say "Atoll-Digest: sha256=$(sha256sum <"$1" | cut -d' ' -f1)"; }
+
+# From a node that may deliver comes what is no delivery, some of it in the very place of its next one.
+malformed() {
+	local file=$STATE/malformed
+	on h4 'sudo python3 - ledger' <"$LAB/usage.py" >"$STATE/ledger.json"
+	hold /etc/atoll-agent/certs/agent.pem /etc/atoll-agent/credentials/agent-key.pem
+	say 'this is no delivery' >"$file"
+	no_delivery_is 'the body is no gzip' "$(digest "$file")" <"$file"
+	no_delivery_is 'the header Atoll-Digest must be' < <(gzip <"$file")
+	no_delivery_is 'they changed on the way' "$(digest /dev/null)" < <(gzip <"$file")
+	no_delivery_is 'cannot be read as a header' "$(digest "$file")" < <(gzip <"$file")
+	python3 -c 'import json, sys
+last = json.load(open(sys.argv[1]))[-1]
+print(json.dumps({"format": 1, "node": "example-one-wn-1", "datacenter": "example-one", "node_id": sys.argv[2], "ledger": last["ledger"], "entries": 2}))
+print(json.dumps({"seq": last["seq"] + 1, "end": {"allocation": "not-of-the-agent", "ended_us": 1, "status": "complete"}}))
+print("this is no entry")' "$STATE/ledger.json" \
+		"$(on h4 sudo atoll-agent discover --output json | python3 -c 'import json, sys; print(json.load(sys.stdin)["node_id"])')" >"$file"
+	no_delivery_is 'line 3: cannot be read as an entry' "$(digest "$file")" < <(gzip <"$file")
+	rm "$STATE"/knock*.pem
+	job delivered exec 'sleep 1'
+	wait_ended delivered
+	judge delivered
+	! grep not-of-the-agent "$STATE/entries.json" || wrong "something of it was kept"
 }
 
 settings_with_mistakes() {
@@ -550,6 +593,7 @@ metering_cases() {
 	try "a job that ran while nobody listened arrives" service_down
 	try "a job over a reboot is held, and what nobody saw is marked" rebooted
 	try "nobody delivers without a certificate, or for another node" no_entrance
+	try "what is no delivery is refused in a sentence, and the next one arrives" malformed
 	try "settings with mistakes are refused, all at once" settings_with_mistakes
 	try "a hung driver does not stop the metering" hung_driver
 	try "a full disk under the ledger loses nothing" full_disk
