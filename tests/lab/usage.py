@@ -10,7 +10,8 @@
 
 `judge` reads Nomad's own allocation and the entries, and prints each thing that is wrong.
 Windows are Nomad's times; a GPU's busy time within them is computed by tests/fake-nvml/truth.
-Without --allow everything must have been measured. `message` reads what `publish --dry-run`
+Without --allow everything must have been measured, and no bound may be wider than docs/records.md
+says: a bound that is wide enough holds any truth. `message` reads what `publish --dry-run`
 printed, for an allocation over the end of one month.
 """
 
@@ -26,6 +27,14 @@ import time
 
 AGENT = "file:/var/lib/atoll-agent/ledger.db?mode=ro"
 LEDGER = "file:/var/lib/atoll-accounting/ledger.db?mode=ro"
+# Of a task of raw_exec here: its executor, a shell and a child of it; and one that comes or goes.
+PROCESSES = 4
+TICK_US = 10_000
+LOOK_US = 20_000
+# The driver has six samples a second, and one at each end of an interval is of somebody else in part. What
+# it has not told yet at a cut, and what the device did until Nomad told of an end, is about a second.
+SAMPLE_US = 166_667
+TOLD_US = 1_250_000
 TRUTH = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "fake-nvml", "truth")
 
 
@@ -80,7 +89,23 @@ def month_end_within(start_us, end_us):
     return first != last
 
 
-def judge_task(task, intervals, start, end, given):
+def drivers(allocation):
+    """What runs each task, by Nomad."""
+    if not allocation.get("Job"):
+        return dict.fromkeys(allocation["TaskStates"], allocation["Driver"])
+    return {task["Name"]: task["Driver"] for group in allocation["Job"]["TaskGroups"]
+            if group["Name"] == allocation["TaskGroup"] for task in group["Tasks"]}
+
+
+def most_of_cpu(driver, intervals):
+    """How far, in µs, a CPU time that was measured may be from the truth, by docs/records.md."""
+    if driver == "raw_exec":
+        return len(intervals) * PROCESSES * 2 * TICK_US
+    # Its group's counter; and while it ended, what the parent counted during one look.
+    return len(intervals) * 1 + LOOK_US
+
+
+def judge_task(task, driver, intervals, start, end, given):
     wrong = []
     held = sum(i["held_us"] for i in intervals)
     if abs(held - (end - start)) > 2:
@@ -98,11 +123,15 @@ def judge_task(task, intervals, start, end, given):
         found = {i["held"], i["cpu"]["quality"], *(gpu["quality"] for gpu in i.get("gpus", []))}
         if found - {"measured", *given.allow}:
             wrong.append(f"{task}: not everything was measured: {i}")
+    bound = sum(i["cpu"]["bound_us"] for i in intervals)
+    most = most_of_cpu(driver, intervals)
+    if not given.allow and bound > most:
+        wrong.append(f"{task}: CPU has a bound of {bound} µs, more than {most}")
     used = sum(i["cpu"]["used_us"] for i in intervals)
     if intervals[-1]["cpu"]["total_us"] != used:
         wrong.append(f"{task}: CPU total {intervals[-1]['cpu']['total_us']} µs, the sum {used}")
     if given.cpu_us is not None:
-        bound = sum(i["cpu"]["bound_us"] for i in intervals) + given.cpu_slack_us
+        bound += given.cpu_slack_us
         print(f"{task}: CPU {used} µs, the kernel's counter {given.cpu_us}, bound {bound}")
         if abs(used - given.cpu_us) > bound:
             wrong.append(f"{task}: CPU {used} µs, the kernel's counter says {given.cpu_us}, bound {bound}")
@@ -118,6 +147,9 @@ def judge_gpus(task, intervals, start, end, given):
     for gpu, (allocated, busy, bound) in sums.items():
         if abs(allocated - (end - start)) > 2:
             wrong.append(f"{task}: {gpu} was held {allocated} µs, by Nomad {end - start}")
+        most = allocated // 200 + len(intervals) * (2 * SAMPLE_US + TOLD_US)
+        if not given.allow and bound > most:
+            wrong.append(f"{task}: {gpu} has a bound of {bound} µs, more than {most}")
         if given.scenario:
             truth = int(subprocess.check_output(
                 [TRUTH, given.scenario, "--gpu", gpu, str(start), str(end)], text=True))
@@ -145,7 +177,7 @@ def judge(given):
         wrong.append(f"from {facts[0]['started_us']} to {ends[0]['ended_us']}, by Nomad from {start} to {end}")
     for task in allocation["TaskStates"]:
         own = [i for i in intervals if i["task"] == task]
-        wrong += judge_task(task, own, start, end, given) if own else [f"{task}: nothing was metered"]
+        wrong += judge_task(task, drivers(allocation)[task], own, start, end, given) if own else [f"{task}: nothing was metered"]
     if wrong:
         sys.exit("\n".join(wrong))
 
