@@ -339,3 +339,26 @@ fn a_group_that_cannot_be_read_for_a_moment_is_not_counted_twice() {
     node.look();
     assert_eq!(used(&node.intervals("a", "main")).iter().sum::<u64>(), 230);
 }
+
+/// The first container of a node, and with it the group that is the parent of all: it came and went
+/// between two looks.
+#[test]
+fn what_a_parent_counts_that_was_not_there_before_is_of_whoever_ran_since() {
+    let mut node = Node::new();
+    node.has_parent = false;
+    node.watch(2);
+    node.pass(S / 2);
+    node.start("a", &["main"]);
+    node.pass(S / 10);
+    node.has_parent = true;
+    node.gone_us += 4_321;
+    node.end("a");
+    node.pass(S / 2);
+    node.look();
+    let intervals = node.intervals("a", "main");
+    let [one] = intervals.as_slice() else {
+        panic!("{intervals:?}")
+    };
+    let cpu = (one.cpu.used_us, one.cpu.bound_us, one.cpu.quality);
+    assert_eq!(cpu, (4_321, 0, Quality::Inferred));
+}

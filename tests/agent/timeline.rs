@@ -28,6 +28,8 @@ pub(crate) struct Node {
     pub(crate) gone_us: u64,
     pub(crate) skew_us: u64,
     pub(crate) allocations: BTreeMap<String, nomad::Allocation>,
+    /// Whether the parent group is there: Docker makes its own with the first container.
+    pub(crate) has_parent: bool,
     pub(crate) nomad: bool,
     /// Whether the servers' memory answers.
     pub(crate) memory: bool,
@@ -56,6 +58,7 @@ impl Node {
             gone_us: 0,
             skew_us: 0,
             allocations: BTreeMap::new(),
+            has_parent: true,
             nomad: true,
             memory: true,
             asked: BTreeSet::new(),
@@ -104,7 +107,9 @@ impl Node {
             after_us: self.gone_us + live + self.skew_us,
             epoch: format!("{PARENT}/{}", self.boot_id),
         };
-        self.snapshot.parents.insert(PARENT.to_owned(), parent);
+        if self.has_parent {
+            self.snapshot.parents.insert(PARENT.to_owned(), parent);
+        }
         let allocations: Vec<_> = self.allocations.values().cloned().collect();
         let bodies = self.meter.observe(
             now,

@@ -126,10 +126,19 @@ impl State {
             strangers: false,
             unexplained: Vec::new(),
         };
-        let gone = self.parents.entry(name.to_owned()).or_insert(fresh.clone());
+        let known = self.parents.entry(name.to_owned());
+        let gone = known.or_insert_with(|| Gone {
+            epoch: String::new(),
+            ..fresh.clone()
+        });
         if gone.epoch != fresh.epoch {
             *gone = fresh;
-            return;
+            // After a gap others may have caused what it counts, whom nobody will ever name.
+            if look.before_boot_us.is_none() || look.unsure {
+                return;
+            }
+            // It was not there at the look before: all that it counts is of since then.
+            (gone.low_us, gone.high_us) = (0, 0);
         }
         let least_us = u64::try_from(low_us - gone.high_us).unwrap_or(0);
         let most_us = u64::try_from(high_us - gone.low_us).unwrap_or(0);
