@@ -444,11 +444,11 @@ fn a_report_sums_what_was_asked_for() {
         table(&report),
         " vo              month    allocations  wall hours  CPU hours  GPU hours held  GPU hours busy  measured/inferred/gap %\n"
             .to_owned()
-            + " (without)       2026-01            1        1.00       1.50            0.00            0.00            100.0/0.0/0.0\n"
-            + " (without)       2026-02            1        2.00       3.00            0.00            0.00            100.0/0.0/0.0\n"
-            + " vo.example.org  2026-01            1        1.00       1.50            1.00            0.25            100.0/0.0/0.0\n"
-            + " vo.example.org  2026-02            1        2.00       3.00            2.00            0.50            100.0/0.0/0.0\n"
-            + " total                              2        6.00       9.00            3.00            0.75            100.0/0.0/0.0\n"
+            + " (without)       2026-01            1      1.0001     1.5002          0.0000          0.0000            100.0/0.0/0.0\n"
+            + " (without)       2026-02            1      2.0000     3.0000          0.0000          0.0000            100.0/0.0/0.0\n"
+            + " vo.example.org  2026-01            1      1.0001     1.5002          1.0001          0.2500            100.0/0.0/0.0\n"
+            + " vo.example.org  2026-02            1      2.0000     3.0000          2.0000          0.5000            100.0/0.0/0.0\n"
+            + " total                              2      6.0002     9.0004          3.0001          0.7500            100.0/0.0/0.0\n"
     );
     assert!("models".parse::<By>().is_err());
     let mut report = Report::new(Some(month("2026-02")), vec!["model".parse().unwrap()]);

@@ -15,7 +15,7 @@ const COLUMNS: [&str; 6] = [
     "measured/inferred/gap %",
 ];
 
-/// The report as a table: hours with two decimals, downwards, and a line for all.
+/// The report as a table: hours with four decimals, downwards, and a line for all.
 pub fn table(report: &Report) -> String {
     let mut table = Table::new();
     table.load_preset(NOTHING);
@@ -48,10 +48,10 @@ fn cells(totals: &Totals) -> [String; 6] {
     ]
 }
 
-/// Hours with two decimals, downwards.
+/// Hours with four decimals, downwards: a job of a second is not nothing.
 fn hours(us: u64) -> String {
-    let hundredths = us / 36_000_000;
-    format!("{}.{:02}", hundredths / 100, hundredths % 100)
+    let parts = us / 360_000;
+    format!("{}.{:04}", parts / 10_000, parts % 10_000)
 }
 
 /// Percent with one decimal; what is rounded away counts for the first.
@@ -127,6 +127,7 @@ mod tests {
         assert_eq!(shares(7, 0, 0), "100.0/0.0/0.0");
         assert_eq!(shares(1_000_000, 0, 1), "99.9/0.0/0.1");
         assert_eq!(shares(1, 1, 0), "50.0/50.0/0.0");
-        assert_eq!(hours(3_600_000_000 * 3 / 2 - 1), "1.49");
+        assert_eq!(hours(3_600_000_000 * 3 / 2 - 1), "1.4999");
+        assert_eq!(hours(1_000_000), "0.0002");
     }
 }
