@@ -7,6 +7,8 @@ use federation::usage::{Body, Interval, Quality};
 
 use super::timeline::{BOOT, CORES, NOVEMBER, Node, S, WALL, gpu};
 
+const DAY: i64 = 86_400 * S;
+
 fn ends(intervals: &[Interval]) -> Vec<i64> {
     intervals.iter().map(|i| i.end.boot_us - BOOT).collect()
 }
@@ -338,6 +340,27 @@ fn a_group_that_cannot_be_read_for_a_moment_is_not_counted_twice() {
     node.end("a");
     node.look();
     assert_eq!(used(&node.intervals("a", "main")).iter().sum::<u64>(), 230);
+}
+
+/// An absence may be long, and February is among the months.
+#[test]
+fn an_absence_over_several_months_is_cut_at_the_end_of_each() {
+    let mut node = Node::new();
+    node.wall_us = NOVEMBER - 10 * S;
+    node.start("a", &["main"]);
+    node.used("a", "main", 0);
+    node.look();
+    node.restart();
+    // To 2027-03-01T00:00:05Z.
+    node.pass((30 + 31 + 31 + 28) * DAY + 15 * S);
+    node.look();
+    let day = |interval: &Interval| (interval.end.wall_us - NOVEMBER) / DAY;
+    let intervals = node.intervals("a", "main");
+    let ends: Vec<_> = intervals.iter().map(day).collect();
+    assert_eq!(ends, [0, 30, 61, 92, 120, 120]);
+    let (last, months) = intervals.split_last().unwrap();
+    assert!(months.iter().all(|i| (i.end.wall_us - NOVEMBER) % DAY == 0));
+    assert_eq!((last.held_us, last.held), (5_000_000, Quality::Inferred));
 }
 
 /// The first container of a node, and with it the group that is the parent of all: it came and went
