@@ -26,7 +26,8 @@ impl Driver {
                 .min(newest)
                 .saturating_sub(since_us),
             seen_us,
-            bound_us: seen_us.div_ceil(200) + 2 * micros(SAMPLE_US),
+            end_us: 2 * micros(SAMPLE_US),
+            guessed_us: 0,
             last_seen_us: newest,
         }
     }

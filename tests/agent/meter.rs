@@ -245,7 +245,8 @@ fn a_gpu_is_busy_for_who_holds_it() {
         let answer = Busy {
             busy_us: 250_000,
             seen_us: 1_000_000,
-            bound_us: 25_000,
+            end_us: 20_000,
+            guessed_us: 0,
             last_seen_us: second,
         };
         node.busy.insert("GPU-1".to_owned(), Answer::Ok(answer));

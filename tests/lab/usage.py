@@ -35,6 +35,8 @@ LOOK_US = 20_000
 # it has not told yet at a cut, and what the device did until Nomad told of an end, is about a second.
 SAMPLE_US = 166_667
 TOLD_US = 1_250_000
+# With more than this that nobody saw, or that may be another's, an interval is not called measured.
+LOOSE_US = 2_000_000
 TRUTH = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "fake-nvml", "truth")
 
 
@@ -142,6 +144,9 @@ def judge_gpus(task, intervals, start, end, given):
     wrong, sums = [], {}
     for i in intervals:
         for gpu in i.get("gpus", []):
+            most = gpu["allocated_us"] // 200 + 2 * SAMPLE_US + LOOSE_US
+            if gpu["quality"] == "measured" and gpu["busy_bound_us"] > most:
+                wrong.append(f"{task}: called measured, with a bound of more than {most} µs: {gpu}")
             allocated, busy, bound = sums.get(gpu["id"], (0, 0, 0))
             sums[gpu["id"]] = (allocated + gpu["allocated_us"], busy + gpu["busy_us"], bound + gpu["busy_bound_us"])
     for gpu, (allocated, busy, bound) in sums.items():

@@ -29,7 +29,8 @@ impl Gpus for Steady {
         Answer::Ok(Busy {
             busy_us: 400_000,
             seen_us: 1_000_000,
-            bound_us: 338_334,
+            end_us: 333_334,
+            guessed_us: 0,
             last_seen_us: since_us + 1_000_000,
         })
     }

@@ -2,8 +2,6 @@
 
 use crate::gpu::Busy;
 
-/// A percentage is rounded by half a percent: 1/200 of the time.
-pub(super) const ROUNDED: u64 = 200;
 /// The driver samples at least once a second; what lies further apart are two stretches.
 const GAP_US: u64 = 2_000_000;
 /// How long the driver takes for a sample when there is no second one to tell: a sixth of a second.
@@ -33,7 +31,8 @@ pub(super) fn add_up(samples: &[(u64, u64)], since: u64) -> Busy {
     Busy {
         busy_us: hundredths / 100,
         seen_us,
-        bound_us: seen_us.div_ceil(ROUNDED) + 2 * longest_us,
+        end_us: 2 * longest_us,
+        guessed_us: 0,
         last_seen_us: samples.last().map_or(since, |(at, _)| *at),
     }
 }
@@ -43,7 +42,8 @@ pub(super) fn from_rate(percent: u64, elapsed_us: u64, since: u64) -> Busy {
     Busy {
         busy_us: elapsed_us * percent.min(100) / 100,
         seen_us: elapsed_us,
-        bound_us: elapsed_us,
+        end_us: 0,
+        guessed_us: elapsed_us,
         last_seen_us: since,
     }
 }
@@ -58,7 +58,7 @@ mod tests {
         let busy = add_up(&samples, 1_000);
         assert_eq!(busy.busy_us, 300_000);
         assert_eq!(busy.seen_us, 500_000);
-        assert_eq!(busy.bound_us, 2_500 + 400_000);
+        assert_eq!((busy.rounded_us(), busy.end_us), (2_500, 400_000));
         assert_eq!(busy.last_seen_us, 501_000);
     }
 
@@ -82,10 +82,8 @@ mod tests {
 
     #[test]
     fn a_rate_alone_is_worth_little() {
-        let busy = from_rate(250, 1_000, 7);
-        assert_eq!(
-            (busy.busy_us, busy.bound_us, busy.last_seen_us),
-            (1_000, 1_000, 7)
-        );
+        let busy = from_rate(250, 1_000, 7).then(from_rate(50, 1_000, 7));
+        assert_eq!((busy.busy_us, busy.seen_us), (1_500, 2_000));
+        assert_eq!((busy.guessed_us, busy.last_seen_us), (2_000, 7));
     }
 }

@@ -41,10 +41,11 @@ pub struct Busy {
     pub busy_us: u64,
     /// The time covered by samples, in µs.
     pub seen_us: u64,
-    /// `busy_us` lies at most this far from the truth, in µs: what the driver
-    /// rounds, and one sample at each end. Answers in a row share their ends:
-    /// add them with [`Busy::then`].
-    pub bound_us: u64,
+    /// One sample at each end, in µs, as some of it may be of before or of later. Answers in a row
+    /// share their ends: add them with [`Busy::then`].
+    pub end_us: u64,
+    /// How much of `seen_us` no sample tells of, but the rate of a moment within: it may have been anything.
+    pub guessed_us: u64,
     /// To be handed back with the next question; says nothing else.
     pub last_seen_us: u64,
 }
@@ -53,15 +54,18 @@ impl Busy {
     /// This answer and the next one as one: the ends between them are none.
     #[must_use]
     pub fn then(self, next: Self) -> Self {
-        let rounded = |busy: &Self| busy.seen_us.div_ceil(busy::ROUNDED);
-        let ends = |busy: &Self| busy.bound_us.saturating_sub(rounded(busy));
-        let seen_us = self.seen_us + next.seen_us;
         Self {
             busy_us: self.busy_us + next.busy_us,
-            seen_us,
-            bound_us: seen_us.div_ceil(busy::ROUNDED) + ends(&self).max(ends(&next)),
+            seen_us: self.seen_us + next.seen_us,
+            end_us: self.end_us.max(next.end_us),
+            guessed_us: self.guessed_us + next.guessed_us,
             last_seen_us: next.last_seen_us,
         }
+    }
+
+    /// What the driver's whole percents may hide, in µs: each is rounded by half of one.
+    pub fn rounded_us(&self) -> u64 {
+        self.seen_us.div_ceil(200)
     }
 }
 

@@ -417,7 +417,7 @@ mod tests {
         assert_eq!(begun.last_seen_us, BEGUN);
         let busy = answer(gpus.busy("GPU-1", begun.last_seen_us));
         assert_eq!(busy.busy_us, busy.seen_us);
-        assert_eq!(busy.bound_us, busy.seen_us);
+        assert_eq!(busy.guessed_us, busy.seen_us);
         let after = answer(gpus.busy("GPU-1", busy.last_seen_us));
         assert!(after.seen_us < 1_000_000, "{after:?}");
         assert_eq!(after.last_seen_us, 9_000_000_000);

@@ -18,10 +18,10 @@ pub(crate) struct Closed {
 impl OpenGpu {
     /// Takes an answer; `held_us` is how long the device has been held since the last cut.
     pub(crate) fn take(&mut self, busy: &Busy, held_us: u64) {
-        let round_us = busy.seen_us / 200;
-        self.round_us += round_us;
+        self.round_us += busy.rounded_us();
         // Two answers in turn share the sample between them: only the widest end counts.
-        self.end_us = self.end_us.max(busy.bound_us.saturating_sub(round_us));
+        self.end_us = self.end_us.max(busy.end_us);
+        self.loose_us += busy.guessed_us;
         if self.answered || busy.seen_us <= held_us {
             self.busy_us += busy.busy_us;
             self.seen_us += busy.seen_us;
@@ -32,7 +32,7 @@ impl OpenGpu {
             let most_us = busy.busy_us.min(held_us);
             self.busy_us += least_us;
             self.seen_us += held_us;
-            self.round_us += most_us.saturating_sub(least_us);
+            self.loose_us += most_us.saturating_sub(least_us);
         }
         self.answered = true;
     }
@@ -48,11 +48,13 @@ impl OpenGpu {
             held_us
         };
         // What was seen of later may be busy time of later.
-        let later_us = self.seen_us.saturating_sub(held_us).min(busy_us);
-        let bound_us = self.round_us + self.end_us + unseen_us + later_us;
+        let ahead_us = self.seen_us.saturating_sub(held_us);
+        let later_us = ahead_us.min(busy_us);
+        let loose_us = self.loose_us + unseen_us + later_us;
+        let bound_us = self.round_us + self.end_us + loose_us;
         let quality = if unseen_us > LATE_US {
             Quality::Gap
-        } else if self.divided || !sure {
+        } else if self.divided || !sure || loose_us > LATE_US {
             Quality::Inferred
         } else {
             Quality::Measured
@@ -64,14 +66,15 @@ impl OpenGpu {
             quality,
         };
         self.busy_us -= busy_us;
-        self.seen_us = self.seen_us.saturating_sub(held_us);
+        self.seen_us = ahead_us;
         self.divided = !sure;
         if sure {
             self.round_us = 0;
             self.end_us = 0;
+            self.loose_us = later_us.max(self.loose_us.min(ahead_us));
         } else {
             // All of what is booked here may have been later.
-            self.round_us += busy_us;
+            self.loose_us += busy_us;
         }
         self.allocated_total_us += held_us;
         self.busy_total_us += busy_us;
@@ -91,11 +94,12 @@ impl Device {
 mod tests {
     use super::*;
 
-    fn busy(busy_us: u64, seen_us: u64, bound_us: u64) -> Busy {
+    fn busy(busy_us: u64, seen_us: u64, end_us: u64) -> Busy {
         Busy {
             busy_us,
             seen_us,
-            bound_us,
+            end_us,
+            guessed_us: 0,
             last_seen_us: 1,
         }
     }
@@ -103,8 +107,8 @@ mod tests {
     #[test]
     fn what_nobody_saw_is_a_gap_with_a_bound() {
         let mut gpu = OpenGpu::default();
-        gpu.take(&busy(4_000_000, 10_000_000, 70_000), 10_000_000);
-        gpu.take(&busy(1_000_000, 10_000_000, 70_000), 20_000_000);
+        gpu.take(&busy(4_000_000, 10_000_000, 20_000), 10_000_000);
+        gpu.take(&busy(1_000_000, 10_000_000, 20_000), 20_000_000);
         let closed = gpu.close(60_000_000, true);
         assert_eq!(closed.busy_us, 5_000_000);
         // Half a percent of 20 s, one end of 20 ms, and the 40 s that are not told.
@@ -116,10 +120,10 @@ mod tests {
     fn what_was_before_it_was_held_is_not_counted() {
         let mut gpu = OpenGpu::default();
         // 15 s of 60 s busy, of which only the last 50 s are ours: at least 5 s, at most 15 s.
-        gpu.take(&busy(15_000_000, 60_000_000, 300_000), 50_000_000);
+        gpu.take(&busy(15_000_000, 60_000_000, 0), 50_000_000);
         let closed = gpu.close(50_000_000, true);
         assert_eq!((closed.busy_us, closed.bound_us), (5_000_000, 10_300_000));
-        assert_eq!(closed.quality, Quality::Measured);
+        assert_eq!(closed.quality, Quality::Inferred);
     }
 
     #[test]
@@ -129,9 +133,48 @@ mod tests {
             ..OpenGpu::default()
         };
         // Seen a second too long: 3 s of 5 s busy, of which the last may not be ours.
-        gpu.take(&busy(3_000_000, 5_000_000, 25_000), 5_000_000);
+        gpu.take(&busy(3_000_000, 5_000_000, 0), 5_000_000);
         let closed = gpu.close(4_000_000, true);
         assert_eq!((closed.busy_us, closed.bound_us), (3_000_000, 1_025_000));
+        assert_eq!(closed.quality, Quality::Measured);
+        // And then the next one lacks it, which was busy for all of its 3 s.
+        gpu.take(&busy(2_000_000, 2_000_000, 0), 2_000_000);
+        let next = gpu.close(3_000_000, true);
+        assert_eq!((next.busy_us, next.bound_us), (2_000_000, 1_010_000));
+        gpu.take(&busy(2_000_000, 2_000_000, 0), 2_000_000);
+        assert_eq!(gpu.close(2_000_000, true).bound_us, 10_000);
+    }
+
+    /// A driver that hung tells afterwards of all the time until now, a task of which has ended long ago.
+    #[test]
+    fn what_was_seen_of_much_later_is_not_called_measured() {
+        for (seen_us, quality) in [(6_000_000, Quality::Measured), (9_000_000, Quality::Inferred)] {
+            let mut gpu = OpenGpu {
+                answered: true,
+                ..OpenGpu::default()
+            };
+            gpu.take(&busy(4_700_000, seen_us, 0), seen_us);
+            let closed = gpu.close(4_000_000, true);
+            assert_eq!(closed.bound_us, 4_000_000.min(seen_us - 4_000_000 + seen_us / 200));
+            assert_eq!(closed.quality, quality);
+        }
+    }
+
+    /// A rate is of the last moment alone: two of them say no more than one does.
+    #[test]
+    fn what_a_rate_says_may_be_off_by_all_of_the_time() {
+        let mut gpu = OpenGpu::default();
+        for second in 1..=10 {
+            let rate = Busy {
+                guessed_us: 1_000_000,
+                ..busy(400_000, 1_000_000, 0)
+            };
+            gpu.take(&rate, second * 1_000_000);
+        }
+        let closed = gpu.close(10_000_000, true);
+        // It was busy for no more than the time that is left.
+        assert_eq!((closed.busy_us, closed.bound_us), (4_000_000, 6_000_000));
+        assert_eq!(closed.quality, Quality::Inferred);
     }
 
     /// 12 s of which the driver told late: busy for 4.8 s, and a month ended in their midst.
@@ -141,14 +184,14 @@ mod tests {
             answered: true,
             ..OpenGpu::default()
         };
-        gpu.take(&busy(4_800_000, 12_000_000, 80_000), 12_000_000);
+        gpu.take(&busy(4_800_000, 12_000_000, 20_000), 12_000_000);
         let first = gpu.close(6_000_000, false);
         let second = gpu.close(6_000_000, true);
         assert_eq!((first.busy_us, second.busy_us), (4_800_000, 0));
         assert_eq!((first.bound_us, second.bound_us), (4_800_000, 4_880_000));
         assert_eq!(first.quality, Quality::Gap);
         assert_eq!(second.quality, Quality::Inferred);
-        gpu.take(&busy(1_000_000, 2_000_000, 20_000), 2_000_000);
+        gpu.take(&busy(1_000_000, 2_000_000, 10_000), 2_000_000);
         let third = gpu.close(2_000_000, true);
         assert_eq!((third.busy_us, third.bound_us), (1_000_000, 20_000));
         assert_eq!(third.quality, Quality::Measured);
@@ -160,7 +203,7 @@ mod tests {
             answered: true,
             ..OpenGpu::default()
         };
-        gpu.take(&busy(1_100_000, 1_100_000, 5_500), 1_000_000);
+        gpu.take(&busy(1_100_000, 1_100_000, 0), 1_000_000);
         assert_eq!(gpu.close(1_000_000, true).busy_us, 1_000_000);
         assert_eq!(gpu.close(1_000_000, true).busy_us, 100_000);
         assert_eq!(gpu.busy_total_us, 1_100_000);

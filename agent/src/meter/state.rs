@@ -102,6 +102,9 @@ pub(crate) struct OpenGpu {
     /// What rounding may have moved, and the widest end of a look.
     pub(crate) round_us: u64,
     pub(crate) end_us: u64,
+    /// Of what was seen, what may be another's or was guessed.
+    #[serde(default)]
+    pub(crate) loose_us: u64,
     /// Whether the interval before took its part of what is pending by time alone.
     #[serde(default)]
     pub(crate) divided: bool,
