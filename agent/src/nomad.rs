@@ -42,6 +42,8 @@ pub struct Allocation {
     pub ran_us: Option<i64>,
     /// Whether the node's list has it: what the servers only remember of one may be over by now.
     pub listed: bool,
+    /// Whether Nomad has told its times: else they are those of what the kernel has shown of it.
+    pub is_told: bool,
 }
 
 impl Allocation {

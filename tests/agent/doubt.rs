@@ -2,7 +2,7 @@
 
 use federation::usage::{Allocation, Body, Quality};
 
-use super::timeline::{CORES, Node, S, WALL, key};
+use super::timeline::{CORES, Node, S, WALL, gpu, key};
 
 pub(crate) const ID: &str = "0a1b2c3d-0000-4000-8000-00000000abcd";
 
@@ -109,8 +109,8 @@ fn one_that_is_never_named_is_marked_and_its_use_is_the_groups() {
         (one.cpu.used_us, one.cpu.quality),
         (1_000, Quality::Measured)
     );
-    // It was last seen a second after it was first seen.
-    assert_eq!((one.held_us, one.held), (1_000_000, Quality::Inferred));
+    // It was last seen a second after it was first seen, and its last use a second later.
+    assert_eq!((one.held_us, one.held), (2_000_000, Quality::Inferred));
     let ends = node.ends();
     assert_eq!(ends.len(), 1);
     assert_eq!(ends.first().unwrap().status, "unnamed");
@@ -144,8 +144,9 @@ fn nobody_is_unnamed_before_nomad_was_heard_for_a_minute() {
             let listed = node.allocations.get_mut(ID).unwrap();
             listed.started = false;
             listed.task_times.clear();
-            flash(node, 0);
             node.watch(100);
+            node.pass(S);
+            flash(node, 0);
             node.allocations.clear();
         }),
     ];
@@ -177,22 +178,122 @@ fn the_times_of_one_that_is_never_named_are_those_of_the_clock_of_then() {
     assert_eq!(node.ends().first().unwrap().ended_us, WALL + 2 * S);
 }
 
-/// It may have been over, and forgotten, since the servers were asked.
+/// The servers tell of it as of one that waits for its start.
+fn remember_as_pending(node: &mut Node, listed: bool) {
+    node.start(ID, &["main"]);
+    let told = node.allocations.get_mut(ID).unwrap();
+    told.started = false;
+    told.ran_us = None;
+    told.task_times.clear();
+    told.listed = listed;
+}
+
+/// Whoever is purged before its node has told that it runs is remembered as waiting for good: it may
+/// have been over, and forgotten, since the servers were asked.
 #[test]
-fn one_that_is_only_remembered_as_pending_is_still_in_doubt() {
+fn one_that_is_only_remembered_as_waiting_is_metered_by_what_the_kernel_has_shown() {
     let mut node = Node::new();
     node.watch(1);
+    node.pass(S);
+    flash(&mut node, 5);
+    remember_as_pending(&mut node, true);
+    node.watch(4);
+    assert!(doubts(&node).is_empty());
+    remember_as_pending(&mut node, false);
+    node.watch(60);
+    assert_eq!(doubts(&node), [ID]);
+    assert!(node.bodies.is_empty(), "its start may still be told");
+    node.watch(100);
+    let [facts] = allocations(&node)[..] else {
+        panic!("{:?}", node.bodies)
+    };
+    assert_eq!(facts.job, "train");
+    let intervals = node.intervals(ID, "main");
+    let [one] = intervals.as_slice() else {
+        panic!("{intervals:?}")
+    };
+    assert_eq!((one.held_us, one.held), (1_000_000, Quality::Inferred));
+    assert_eq!((one.cpu.used_us, one.cpu.quality), (5, Quality::Inferred));
+    let ends = node.ends();
+    let [end] = ends.as_slice() else {
+        panic!("{ends:?}")
+    };
+    assert_eq!((end.status.as_str(), end.ended_us), ("lost", WALL + 2 * S));
+    assert_eq!(node.meter.state().unnamed(), 0);
+    assert!(doubts(&node).is_empty());
+}
+
+/// A group is made before there is a process in it: for some time there may be none.
+#[test]
+fn one_that_waited_until_it_was_purged_has_not_run() {
+    let mut node = Node::new();
+    node.watch(1);
+    remember_as_pending(&mut node, true);
+    node.pass(S);
     flash(&mut node, 0);
-    node.start(ID, &["main"]);
-    let remembered = node.allocations.get_mut(ID).unwrap();
-    remembered.started = false;
-    remembered.task_times.clear();
-    for listed in [true, false] {
-        node.allocations.get_mut(ID).unwrap().listed = listed;
-        node.watch(100);
-        assert_eq!(doubts(&node).is_empty(), listed);
-        assert!(node.bodies.is_empty(), "it has a name, and has not started");
+    node.used(ID, "sidecar", 0);
+    let sidecar = node.snapshot.tasks.get_mut(&key(ID, "sidecar")).unwrap();
+    sidecar.has_processes = false;
+    node.watch(10);
+    node.remove(ID, "sidecar", 0);
+    node.allocations.get_mut(ID).unwrap().listed = false;
+    node.watch(200);
+    node.allocations.clear();
+    node.watch(200);
+    assert!(node.bodies.is_empty(), "{:?}", node.bodies);
+}
+
+#[test]
+fn one_that_is_only_remembered_as_waiting_holds_its_gpu_for_as_long_as_its_group_lives() {
+    for alive_s in [5, 200] {
+        let mut node = Node::new();
+        node.watch(1);
+        remember_as_pending(&mut node, false);
+        let told = node.allocations.get_mut(ID).unwrap();
+        told.facts.tasks[0].devices.push(gpu("GPU-1"));
+        for second in 0..alive_s {
+            node.pass(S);
+            node.used(ID, "main", second * 10);
+            node.look();
+        }
+        node.remove(ID, "main", alive_s * 10);
+        node.watch(300);
+        assert_eq!(allocations(&node).len(), 1, "{:?}", node.bodies);
+        let ends = node.ends();
+        assert_eq!(ends.len(), 1);
+        assert_eq!(ends[0].status, "lost");
+        let intervals = node.intervals(ID, "main");
+        let used: u64 = intervals.iter().map(|i| i.cpu.used_us).sum();
+        assert_eq!(used, alive_s * 10, "{intervals:?}");
+        let held: u64 = intervals.iter().map(|i| i.held_us).sum();
+        let gpus = intervals.iter().flat_map(|i| &i.gpus);
+        let allocated: u64 = gpus.map(|gpu| gpu.allocated_us).sum();
+        // From the first look at its group to that at which its last use was seen.
+        assert_eq!((held, allocated), (alive_s * 1_000_000, held));
+        assert_eq!(
+            intervals[0].held,
+            Quality::Inferred,
+            "nobody told its start"
+        );
     }
+}
+
+#[test]
+fn one_whose_start_is_told_within_the_minute_has_its_true_times() {
+    let mut node = Node::new();
+    node.watch(1);
+    node.pass(S);
+    flash(&mut node, 5);
+    remember_as_pending(&mut node, false);
+    node.watch(50);
+    let told = node.allocations.get_mut(ID).unwrap();
+    told.started = true;
+    told.facts.started_us = WALL + 1_200_000;
+    node.end_at(ID, WALL + 1_700_000);
+    node.watch(100);
+    let ends = node.ends();
+    assert_eq!((ends.len(), ends[0].ended_us), (1, WALL + 1_700_000));
+    assert_eq!(allocations(&node).len(), 1);
 }
 
 /// Whom the servers only remember may have shared what was used with others whom they have forgotten.

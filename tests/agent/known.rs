@@ -47,6 +47,7 @@ fn pending() -> Allocation {
         modify_index: 446,
         ran_us: None,
         listed: true,
+        is_told: true,
     }
 }
 

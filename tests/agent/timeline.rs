@@ -179,6 +179,7 @@ impl Node {
             modify_index: 1,
             ran_us: Some(self.wall_us),
             listed: true,
+            is_told: true,
         };
         self.allocations.insert(id.to_owned(), allocation);
     }

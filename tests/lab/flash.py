@@ -1,11 +1,16 @@
 #!/usr/bin/env python3
 """flash.py: jobs that Nomad forgets as soon as they are over.
 
-    NOMAD_TOKEN=... flash.py COUNT      runs on a server's host, as root
+    NOMAD_TOKEN=... flash.py COUNT           runs on a server's host, as root
+    NOMAD_TOKEN=... flash.py --early NAME    runs on the node with GPUs, as root
 
 Each lives for 50 ms on the node with GPUs, by docker and by raw_exec in turns. The moment it
 is over it is purged, and what is left of it collected. Prints the allocations, as Nomad last
 told of them, as JSON; fails if Nomad still knows one.
+
+With --early it is one job that would live for an hour, by exec. It is purged the moment its
+group appears, before its node has told that it runs (it tells every 200 ms). If the node was
+faster, another job is tried, NAME-2 and so on; fails if none of ten was early enough.
 """
 
 import http.client
@@ -20,6 +25,7 @@ TLS = ssl.create_default_context(cafile="/etc/nomad.d/certs/nomad-ca.pem")
 TLS.check_hostname = False
 TLS.load_cert_chain("/etc/nomad.d/certs/agent.pem", "/etc/nomad.d/certs/agent-key.pem")
 LONGEST_S = 60
+GROUPS = "/sys/fs/cgroup/cpuacct/nomad"
 
 
 def ask(connection, method, path, body=None):
@@ -32,8 +38,8 @@ def ask(connection, method, path, body=None):
     return answer.status, index, json.loads(read) if read and answer.status == 200 else None
 
 
-def job(name, driver):
-    config = {"command": "/bin/sh", "args": ["-c", "sleep 0.05"]}
+def job(name, driver, command="sleep 0.05"):
+    config = {"command": "/bin/sh", "args": ["-c", command]}
     if driver == "docker":
         config["image"] = "atoll/probe:1.35"
     return {
@@ -55,28 +61,59 @@ def flash(name, driver, done):
     deadline = time.monotonic() + LONGEST_S
     ask(nomad, "PUT", "/v1/jobs?namespace=example", {"Job": job(name, driver)})
     try:
-        forget(nomad, name, driver, deadline, done)
+        last = run(nomad, name, deadline)
+        if last:
+            forget(nomad, name, driver, last, deadline, done)
     finally:
         ask(nomad, "DELETE", f"/v1/job/{name}?purge=true&namespace=example")
 
 
-def forget(nomad, name, driver, deadline, done):
+def run(nomad, name, deadline):
+    """The allocation of a job, once it is over; none if that takes too long."""
     index, last = 1, None
     while last is None or last["ClientStatus"] not in ("complete", "failed"):
         if time.monotonic() > deadline:
-            return
+            return None
         _, index, found = ask(nomad, "GET", f"/v1/job/{name}/allocations?namespace=example&index={index}&wait=5s")
         last = found[0] if found else None
+    return last
+
+
+def forget(nomad, name, driver, last, deadline, done):
     ask(nomad, "DELETE", f"/v1/job/{name}?purge=true&namespace=example")
     while time.monotonic() < deadline:
         ask(nomad, "PUT", "/v1/system/gc")
-        if ask(nomad, "GET", f"/v1/allocation/{last['ID']}")[0] == 404:
+        status, _, told = ask(nomad, "GET", f"/v1/allocation/{last['ID']}")
+        if status == 404:
             done.append(last | {"Driver": driver})
             return
+        last["ClientStatus"] = told["ClientStatus"]
         time.sleep(0.005)
 
 
+def early(name):
+    """One that is forgotten while its servers hold it for one that waits for its start, or none."""
+    nomad, done = http.client.HTTPSConnection("127.0.0.1", 4646, context=TLS), []
+    deadline = time.monotonic() + LONGEST_S
+    before = set(os.listdir(GROUPS))
+    ask(nomad, "PUT", "/v1/jobs?namespace=example", {"Job": job(name, "exec", "sleep 3600")})
+    while not (groups := set(os.listdir(GROUPS)) - before):
+        if time.monotonic() > deadline:
+            sys.exit(f"{name} has no group after {LONGEST_S} s")
+        time.sleep(0.001)
+    (group,) = groups
+    allocation = {"ID": group.rpartition(".")[0], "JobID": name, "Name": f"{name}.g[0]", "ClientStatus": "pending"}
+    forget(nomad, name, "exec", allocation, deadline, done)
+    return done if allocation["ClientStatus"] == "pending" else []
+
+
 def main():
+    if sys.argv[1] == "--early":
+        for place in range(1, 11):
+            if done := early(f"{sys.argv[2]}-{place}"):
+                print(json.dumps(done[0]))
+                return
+        sys.exit("the node has told of each of ten jobs that it runs before it was forgotten")
     count = int(sys.argv[1])
     done, threads = [], []
     for place in range(count):

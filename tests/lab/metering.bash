@@ -182,6 +182,19 @@ purged_while_it_ran() {
 	lost 604 measured
 }
 
+# Of one that is purged before its node has told that it runs, the servers remember for good that it
+# waits for its start: its life is what the kernel has shown of it, and its name is theirs.
+purged_before_it_was_told() {
+	on h4 'cat >/tmp/flash.py' <"$LAB/flash.py"
+	asked_us=$(date +%s%6N)
+	secret nomad/management-token |
+		on h4 'sudo sh -c "read -r NOMAD_TOKEN; export NOMAD_TOKEN; python3 /tmp/flash.py --early early"' >"$STATE/sleep-3600.json" ||
+		wrong "Nomad did not forget a job before its node told of it"
+	wait_for 30 "! sleeps 3600" || wrong "it is not killed"
+	gone_us=$(date +%s%6N)
+	lost 3600 inferred
+}
+
 # sleeper SECONDS DRIVER: a job that is known by how long it would sleep, and runs.
 sleeper() {
 	job "sleep-$1" "$2" "sleep $1"
@@ -203,19 +216,20 @@ purge() {
 
 # lost SECONDS QUALITY: one that was purged ends while it was killed, and was held with that quality.
 lost() {
-	wait_for 60 "arrived sleep-$1" || wrong "it has no end: $(on h4 systemctl show -p StatusText --value atoll-agent)"
+	# What was never told is waited for, for a minute.
+	wait_for 120 "arrived sleep-$1" || wrong "it has no end: $(on h4 systemctl show -p StatusText --value atoll-agent)"
 	# It is looked at once a second; and a process that is gone may be seen so a moment later.
 	python3 - "$STATE/entries.json" "$(id_of "sleep-$1")" "$((asked_us - 1500000))" "$((gone_us + 1500000))" "$2" <<-'HELD' ||
 		import json, sys
 		entries, (id, least, most, quality) = json.load(open(sys.argv[1])), sys.argv[2:]
-		(start,) = [e["allocation"]["started_us"] for e in entries if e.get("allocation", {}).get("id") == id]
+		((start, owner),) = [(e["allocation"]["started_us"], e["allocation"]["owner"]) for e in entries if e.get("allocation", {}).get("id") == id]
 		((end, status),) = [(e["end"]["ended_us"], e["end"]["status"]) for e in entries if e.get("end", {}).get("allocation") == id]
 		intervals = [e["interval"] for e in entries if e.get("interval", {}).get("allocation") == id]
 		held = sum(interval["held_us"] for interval in intervals)
-		print(f"asked {least}, gone {most}, end {end} {status}, held {held} of {end - start}: {[i['held'] for i in intervals]}")
+		print(f"of {owner}, asked {least}, gone {most}, end {end} {status}, held {held} of {end - start}: {[i['held'] for i in intervals]}")
 		# The two clocks of the node run apart by a part in a million.
 		sys.exit(not (int(least) <= end <= int(most) and abs(held - (end - start)) <= 10 and status == "lost"
-		              and quality in {i["held"] for i in intervals}))
+		              and owner == "alice@example.org" and quality in {i["held"] for i in intervals}))
 	HELD
 		wrong "sleep $1 is not held to its end"
 }
@@ -411,6 +425,7 @@ metering_cases() {
 	try "jobs that Nomad forgets the moment they are over are metered, each with its facts, once" forgotten_at_once
 	try "so are those that it forgot while the agent was away" forgotten_while_away
 	try "a job that is purged while it runs is held until its processes end, and no longer" purged_while_it_ran
+	try "one that is purged before its node has told of it is held by what the kernel shows" purged_before_it_was_told
 	try "a job over a month's end is split to the second, in intervals and messages" across_a_month_end
 	try "twenty kills at random moments change no sum" killed
 	try "asked to stop, the agent delivers what it holds before it ends" drained

@@ -272,5 +272,6 @@ fn allocation(id: &str, driver: &str, devices: Vec<Device>) -> nomad::Allocation
         modify_index: 1,
         ran_us: Some(started_us),
         listed: true,
+        is_told: true,
     }
 }

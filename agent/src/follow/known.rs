@@ -11,8 +11,9 @@ use crate::nomad::{Allocation, Node, Question, Whom};
 
 /// How long one that is over is told of after it was recalled, in µs: until long after everybody has taken it.
 const OVER_US: i64 = 600_000_000;
-/// How long one that was not over is told of without a newer word, in µs.
-const NOT_OVER_US: i64 = 60_000_000;
+/// How long one that was not over is told of without a newer word, in µs: for longer than the minute
+/// after which one that the kernel has shown begins without it.
+const NOT_OVER_US: i64 = 120_000_000;
 /// Whoever began or ended longer ago is not recalled unasked, in µs: the ledger tells of 35 days
 /// whom it has written, and nobody may be written twice.
 const UNASKED_US: i64 = 30 * 86_400_000_000;

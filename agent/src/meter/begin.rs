@@ -99,7 +99,7 @@ impl State {
             .or_else(|| allocation.ended.is_none().then_some(now.boot_us))
             .is_some_and(|found| found.saturating_sub(start.boot_us) <= FOUND_US)
             && start.boot_us >= 0
-            && !facts.is_unnamed();
+            && allocation.is_told;
         let mut tasks = BTreeMap::new();
         for task in &facts.tasks {
             let gpu = |device: &federation::usage::Device| {

@@ -148,14 +148,20 @@ mod tests {
     /// A driver that hung tells afterwards of all the time until now, a task of which has ended long ago.
     #[test]
     fn what_was_seen_of_much_later_is_not_called_measured() {
-        for (seen_us, quality) in [(6_000_000, Quality::Measured), (9_000_000, Quality::Inferred)] {
+        for (seen_us, quality) in [
+            (6_000_000, Quality::Measured),
+            (9_000_000, Quality::Inferred),
+        ] {
             let mut gpu = OpenGpu {
                 answered: true,
                 ..OpenGpu::default()
             };
             gpu.take(&busy(4_700_000, seen_us, 0), seen_us);
             let closed = gpu.close(4_000_000, true);
-            assert_eq!(closed.bound_us, 4_000_000.min(seen_us - 4_000_000 + seen_us / 200));
+            assert_eq!(
+                closed.bound_us,
+                4_000_000.min(seen_us - 4_000_000 + seen_us / 200)
+            );
             assert_eq!(closed.quality, quality);
         }
     }

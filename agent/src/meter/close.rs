@@ -13,7 +13,7 @@ use crate::nomad;
 /// How long an interval is at most, in µs of the boot clock.
 const LONGEST_US: i64 = 300_000_000;
 /// How much earlier than its answer Nomad's knowledge may be, in µs.
-const NOMAD_LATE_US: i64 = 5_000_000;
+pub(super) const NOMAD_LATE_US: i64 = 5_000_000;
 /// How long an allocation that is over is remembered after Nomad has forgotten it, in µs.
 const REMEMBERED_US: i64 = 86_400_000_000;
 
@@ -300,7 +300,7 @@ impl Meter {
             listed.contains(id.as_str()) || age_us(over) <= REMEMBERED_US || shown(id)
         });
         self.state.forget_counters(&listed, now);
-        self.forget_glimpses(listing.allocations);
+        self.forget_glimpses(&listing);
     }
 }
 

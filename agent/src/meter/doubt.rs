@@ -1,16 +1,18 @@
-//! What the kernel has shown and Nomad has not told: who is in doubt, and who was never named.
+//! What the kernel has shown and Nomad has not told: who is in doubt, and whose start is never told.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use federation::usage::{self, End, Moment};
+use federation::usage::{self, Allocation as Facts, End, Moment};
 
+use super::close::NOMAD_LATE_US;
 use super::state::{Glimpse, Over, State};
 use super::{Listing, Meter};
 use crate::cgroup::{Snapshot, TaskKey};
 use crate::nomad::{self, TaskTimes};
 
-/// How long Nomad must be heard, without a failure, without naming what the kernel has shown, in µs.
-const UNNAMED_US: i64 = 60_000_000;
+/// How long Nomad must be heard, without a failure, without telling that what the kernel has shown
+/// has started, in µs.
+const UNTOLD_US: i64 = 60_000_000;
 /// For how long after its last sign of life an allocation is in doubt while Nomad lists it as alive, in µs.
 const ENDING_US: i64 = 30_000_000;
 /// How long Nomad must be heard without one that it had not called over, before that is lost, in µs.
@@ -18,8 +20,17 @@ pub(super) const MISSING_US: i64 = 10_000_000;
 /// And where the servers' memory has not been heard of it, in µs.
 pub(super) const SILENT_US: i64 = 60_000_000;
 
-/// What the kernel has shown of a task: from when to when, and whether it still runs.
-type Shown<'a> = (&'a TaskKey, i64, i64, bool);
+/// What the kernel has shown of a task.
+struct Shown<'a> {
+    key: &'a TaskKey,
+    /// From when to when something of it is known, on the boot clock.
+    from_us: i64,
+    to_us: i64,
+    /// Whether it may have run at all: a group is made before there is a process in it.
+    lived: bool,
+    /// Whether it still runs.
+    runs: bool,
+}
 
 impl Meter {
     /// Allocations of which the kernel has shown something that Nomad's list may never tell of.
@@ -89,57 +100,71 @@ impl Meter {
         });
     }
 
-    /// Forgets groups of allocations that are over without a start.
-    pub(super) fn forget_glimpses(&mut self, listed: &[nomad::Allocation]) {
-        let never = listed.iter().filter(|a| a.ended.is_some() && !a.started);
-        let never: BTreeSet<&str> = never.map(|a| a.facts.id.as_str()).collect();
+    /// Forgets groups that show no life: Nomad says that their allocation is over without a start, or
+    /// said some seconds after they appeared that it still waits.
+    pub(super) fn forget_glimpses(&mut self, listing: &Listing) {
+        let told = listing.allocations.iter();
+        let told = told.filter(|told| told.is_certain() && !told.started);
+        let told: BTreeMap<&str, bool> = told
+            .map(|told| (told.facts.id.as_str(), told.ended.is_some()))
+            .collect();
+        let known_us = listing.heard.boot_us - NOMAD_LATE_US;
         let glimpses = &mut self.state.glimpses;
-        glimpses.retain(|key, _| !never.contains(key.allocation.as_str()));
+        glimpses.retain(|key, glimpse| match told.get(key.allocation.as_str()) {
+            Some(over) => !over && glimpse.to_boot_us >= known_us,
+            None => true,
+        });
     }
 
-    /// Takes note since when Nomad might name what the kernel has shown: from when it was shown
-    /// and not listed, and from when Nomad was heard again.
-    pub(super) fn note_nameless(&mut self, now: Moment, listing: Option<&Listing>) {
+    /// Takes note since when Nomad might tell of the start of what the kernel has shown: from when it
+    /// was shown and not listed, and from when Nomad was heard again.
+    pub(super) fn note_untold(&mut self, now: Moment, listing: Option<&Listing>) {
         let since = listing.and_then(|listing| Some((listing, listing.heard_since?)));
         let Some((listing, heard_since)) = since else {
-            self.nameless.clear();
+            self.untold.clear();
             return;
         };
         let shown = self.state.shown();
         if shown.is_empty() {
-            self.nameless.clear();
+            self.untold.clear();
             return;
         }
-        // Also whom the servers only remember has a name.
-        let listed = listing.allocations.iter().map(|a| a.facts.id.as_str());
-        let listed: BTreeSet<&str> = listed.collect();
-        let nameless = shown.keys().filter(|id| !listed.contains(*id));
-        let nameless = nameless.map(|&id| {
-            let since_us = self.nameless.get(id).copied().unwrap_or(now.boot_us);
+        // Whom the servers only remember as waiting may have started, and been forgotten, since.
+        let told = listing.allocations.iter().filter(|a| tells(a));
+        let told: BTreeSet<&str> = told.map(|a| a.facts.id.as_str()).collect();
+        let untold = shown.keys().filter(|id| !told.contains(*id));
+        let untold = untold.map(|&id| {
+            let since_us = self.untold.get(id).copied().unwrap_or(now.boot_us);
             (id.to_owned(), since_us.max(heard_since.boot_us))
         });
-        self.nameless = nameless.collect();
+        self.untold = untold.collect();
     }
 
-    /// Allocations that Nomad did not name though it was heard for long enough, as if it had:
-    /// with what the kernel has shown of them, and nothing else.
-    pub(super) fn unnamed(&self, now: Moment, listing: &Listing) -> Vec<nomad::Allocation> {
+    /// Allocations of whose start Nomad did not tell though it was heard for long enough, as if it had:
+    /// what the kernel has shown of them, with what the servers remember of them, if they do.
+    pub(super) fn untold(&self, now: Moment, listing: &Listing) -> Vec<nomad::Allocation> {
         let heard_us = listing.heard.boot_us.min(now.boot_us);
         let due = |id: &str| {
-            let since_us = self.nameless.get(id);
-            since_us.is_some_and(|since_us| heard_us.saturating_sub(*since_us) >= UNNAMED_US)
+            let since_us = self.untold.get(id);
+            since_us.is_some_and(|since_us| heard_us.saturating_sub(*since_us) >= UNTOLD_US)
         };
         let mut all = BTreeMap::new();
-        if self.nameless.keys().any(|id| due(id)) {
+        if self.untold.keys().any(|id| due(id)) {
             all = self.state.shown();
             all.retain(|id, _| due(id));
         }
         all.append(&mut self.state.shown_unnamed());
         // Seldom are there any, so that the list is looked through the other way round.
-        let is_listed = |id: &str| listing.allocations.iter().any(|a| a.facts.id == id);
+        let told = |id: &str| listing.allocations.iter().find(|a| a.facts.id == id);
         all.into_iter()
-            .filter(|(id, _)| !is_listed(id))
-            .map(|(id, shown)| self.state.allocation(id, &shown, now, listing))
+            .map(|(id, shown)| (id, shown, told(id)))
+            .filter(|(_, shown, told)| {
+                shown.iter().any(|task| task.lived) && !told.is_some_and(tells)
+            })
+            .map(|(id, shown, told)| {
+                let facts = told.map_or_else(|| nameless(id, &shown, listing), |a| a.facts.clone());
+                self.state.shown_as(facts, &shown, now)
+            })
             .collect()
     }
 }
@@ -152,11 +177,16 @@ impl State {
 
     /// What is known by its tasks' groups alone, by allocation.
     fn shown(&self) -> BTreeMap<&str, Vec<Shown<'_>>> {
-        let glimpses = self.glimpses.iter();
-        let glimpses = glimpses.map(|(key, seen)| (key, seen.from_boot_us, seen.to_boot_us, false));
+        let glimpses = self.glimpses.iter().map(|(key, seen)| Shown {
+            key,
+            from_us: seen.from_boot_us,
+            to_us: seen.to_boot_us,
+            lived: true,
+            runs: false,
+        });
         let mut shown: BTreeMap<&str, Vec<Shown>> = BTreeMap::new();
         for task in self.counted().chain(glimpses) {
-            let id = task.0.allocation.as_str();
+            let id = task.key.allocation.as_str();
             if !self.knows(id) && is_nomads(id) {
                 shown.entry(id).or_default().push(task);
             }
@@ -170,7 +200,7 @@ impl State {
         let unnamed = open.filter(|(_, open)| open.facts.is_unnamed());
         unnamed
             .map(|(id, _)| {
-                let own = self.counted().filter(|(key, ..)| key.allocation == *id);
+                let own = self.counted().filter(|task| task.key.allocation == *id);
                 (id.as_str(), own.collect())
             })
             .collect()
@@ -178,66 +208,83 @@ impl State {
 
     fn counted(&self) -> impl Iterator<Item = Shown<'_>> {
         self.counters.iter().map(|(key, counter)| {
-            let runs = counter.present && counter.has_processes;
             let from_us = counter.shown_boot_us.unwrap_or(counter.first_boot_us);
-            (key, from_us, counter.last_boot_us, runs)
+            Shown {
+                key,
+                from_us,
+                to_us: counter.lived_boot_us.max(from_us),
+                lived: counter.lived_boot_us >= from_us,
+                runs: counter.present && counter.has_processes,
+            }
         })
     }
 
-    /// One by what the kernel has shown of it: its times are those of the clock of then.
-    fn allocation(
-        &self,
-        id: &str,
-        shown: &[Shown],
-        now: Moment,
-        listing: &Listing,
-    ) -> nomad::Allocation {
+    /// An allocation by what the kernel has shown of it: its times are those of the clock of then.
+    fn shown_as(&self, facts: Facts, shown: &[Shown], now: Moment) -> nomad::Allocation {
         let wall_us = |boot_us: i64| self.time.clocks.wall_us(boot_us, now);
-        let runs = shown.iter().any(|(.., runs)| *runs);
-        let from_us = shown.iter().map(|(_, from_us, ..)| *from_us).min();
-        let to_us = shown.iter().map(|(_, _, to_us, _)| *to_us).max();
-        let times = shown.iter().map(|(key, from_us, to_us, runs)| {
+        let lived: Vec<_> = shown.iter().filter(|task| task.lived).collect();
+        let runs = lived.iter().any(|task| task.runs);
+        let from_us = lived.iter().map(|task| task.from_us).min();
+        let to_us = lived.iter().map(|task| task.to_us).max();
+        let times = lived.iter().map(|task| {
             let times = TaskTimes {
-                started_us: Some(wall_us(*from_us)),
-                finished_us: (!runs).then(|| wall_us(*to_us)),
-                running: *runs,
+                started_us: Some(wall_us(task.from_us)),
+                finished_us: (!task.runs).then(|| wall_us(task.to_us)),
+                running: task.runs,
             };
-            (key.task.clone(), times)
+            (task.key.task.clone(), times)
         });
-        let tasks = shown.iter().map(|(key, ..)| usage::Task {
-            name: key.task.clone(),
-            driver: String::new(),
-            image: None,
-            cpu_mhz: 0,
-            cores: 0,
-            memory_mib: 0,
-            devices: Vec::new(),
-        });
+        let is_unnamed = facts.is_unnamed();
+        let status = if is_unnamed { "unnamed" } else { "lost" };
         nomad::Allocation {
-            facts: usage::Allocation {
-                id: id.to_owned(),
-                namespace: String::new(),
-                job: String::new(),
-                group: String::new(),
-                name: String::new(),
-                owner: None,
-                started_us: wall_us(from_us.unwrap_or(now.boot_us)),
-                tasks: tasks.collect(),
-                disk_mib: 0,
-                node_cores: listing.cores,
-                node_mhz: listing.mhz,
-            },
             started: true,
             ended: (!runs).then(|| End {
-                allocation: id.to_owned(),
+                allocation: facts.id.clone(),
                 ended_us: wall_us(to_us.unwrap_or(now.boot_us)),
-                status: "unnamed".to_owned(),
+                status: status.to_owned(),
             }),
             task_times: times.collect(),
             modify_index: 0,
             ran_us: None,
-            listed: true,
+            // Nobody but the kernel tells of one without a name: it is there as long as that says so.
+            listed: is_unnamed,
+            is_told: false,
+            facts: Facts {
+                started_us: wall_us(from_us.unwrap_or(now.boot_us)),
+                ..facts
+            },
         }
+    }
+}
+
+/// Whether Nomad tells of an allocation as it is, or that it has started.
+fn tells(told: &nomad::Allocation) -> bool {
+    told.is_certain() || told.started
+}
+
+/// The facts of one that nobody named: its tasks by their groups.
+fn nameless(id: &str, shown: &[Shown], listing: &Listing) -> Facts {
+    let tasks = shown.iter().map(|task| usage::Task {
+        name: task.key.task.clone(),
+        driver: String::new(),
+        image: None,
+        cpu_mhz: 0,
+        cores: 0,
+        memory_mib: 0,
+        devices: Vec::new(),
+    });
+    Facts {
+        id: id.to_owned(),
+        namespace: String::new(),
+        job: String::new(),
+        group: String::new(),
+        name: String::new(),
+        owner: None,
+        started_us: 0,
+        tasks: tasks.collect(),
+        disk_mib: 0,
+        node_cores: listing.cores,
+        node_mhz: listing.mhz,
     }
 }
 

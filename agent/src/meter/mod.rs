@@ -73,9 +73,9 @@ pub struct Listing<'a> {
 pub struct Meter {
     state: State,
     resumed: bool,
-    /// Since when, on the boot clock, each allocation that the kernel has shown has been without
-    /// a name. Not kept: while nobody looked, nobody asked either.
-    nameless: BTreeMap<String, i64>,
+    /// Since when, on the boot clock, Nomad might have told of the start of each allocation that the
+    /// kernel has shown. Not kept: while nobody looked, nobody asked either.
+    untold: BTreeMap<String, i64>,
 }
 
 impl Meter {
@@ -85,7 +85,7 @@ impl Meter {
         Self {
             state,
             resumed,
-            nameless: BTreeMap::new(),
+            untold: BTreeMap::new(),
         }
     }
 
@@ -178,9 +178,9 @@ impl Meter {
         self.state.take_present(&look);
         self.take_glimpses(now, before, seen.snapshot);
         if after_gap {
-            self.nameless.clear();
+            self.untold.clear();
         }
-        self.note_nameless(now, seen.listing.as_ref());
+        self.note_untold(now, seen.listing.as_ref());
         let all = self.all(now, seen.listing);
         let listing = all
             .as_deref()
@@ -203,7 +203,7 @@ impl Meter {
         out
     }
 
-    /// What Nomad lists, and what it never named.
+    /// What Nomad tells, and those of whose start it never told.
     fn all<'a>(
         &self,
         now: Moment,
@@ -211,9 +211,11 @@ impl Meter {
     ) -> Option<Cow<'a, [nomad::Allocation]>> {
         let listing = listing?;
         let mut all = Cow::Borrowed(listing.allocations);
-        let unnamed = self.unnamed(now, &listing);
-        if !unnamed.is_empty() {
-            all.to_mut().extend(unnamed);
+        let untold = self.untold(now, &listing);
+        if !untold.is_empty() {
+            let all = all.to_mut();
+            all.retain(|told| untold.iter().all(|one| one.facts.id != told.facts.id));
+            all.extend(untold);
         }
         Some(all)
     }

@@ -81,6 +81,7 @@ pub fn allocation_of(placed: &api::Placed, cores: u32, mhz: u64, shift_us: i64) 
         modify_index: placed.modify_index,
         ran_us: runs(placed).then(|| modified_us(placed, shift_us)),
         listed: true,
+        is_told: true,
     }
 }
 

@@ -68,6 +68,7 @@ fn started(id: &str) -> nomad::Allocation {
         modify_index: 1,
         ran_us: Some(1_000_000),
         listed: true,
+        is_told: true,
     }
 }
 
