@@ -26,6 +26,7 @@ impl Driver {
                 .min(newest)
                 .saturating_sub(since_us),
             seen_us,
+            hole_us: 0,
             end_us: 2 * micros(SAMPLE_US),
             guessed_us: 0,
             last_seen_us: newest,

@@ -245,6 +245,7 @@ fn a_gpu_is_busy_for_who_holds_it() {
         let answer = Busy {
             busy_us: 250_000,
             seen_us: 1_000_000,
+            hole_us: 0,
             end_us: 20_000,
             guessed_us: 0,
             last_seen_us: second,

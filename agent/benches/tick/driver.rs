@@ -29,6 +29,7 @@ impl Gpus for Steady {
         Answer::Ok(Busy {
             busy_us: 400_000,
             seen_us: 1_000_000,
+            hole_us: 0,
             end_us: 333_334,
             guessed_us: 0,
             last_seen_us: since_us + 1_000_000,

@@ -21,9 +21,10 @@ pub(super) fn add_up(samples: &[(u64, u64)], since: u64) -> Busy {
         .collect();
     let within = lengths.iter().copied().filter(|&us| us > 0 && us <= GAP_US);
     let usual = within.min().unwrap_or(SAMPLE_US);
-    let (mut seen_us, mut hundredths, mut longest_us) = (0, 0, 0);
-    for ((_, percent), length) in samples.iter().zip(lengths) {
-        let length = if length > GAP_US { usual } else { length };
+    let (mut seen_us, mut hole_us, mut hundredths, mut longest_us) = (0, 0, 0, 0);
+    for ((_, percent), whole) in samples.iter().zip(lengths) {
+        let length = if whole > GAP_US { usual } else { whole };
+        hole_us += whole - length;
         seen_us += length;
         hundredths += length * percent.min(&100);
         longest_us = length.max(longest_us);
@@ -31,6 +32,7 @@ pub(super) fn add_up(samples: &[(u64, u64)], since: u64) -> Busy {
     Busy {
         busy_us: hundredths / 100,
         seen_us,
+        hole_us,
         end_us: 2 * longest_us,
         guessed_us: 0,
         last_seen_us: samples.last().map_or(since, |(at, _)| *at),
@@ -42,6 +44,7 @@ pub(super) fn from_rate(percent: u64, elapsed_us: u64, since: u64) -> Busy {
     Busy {
         busy_us: elapsed_us * percent.min(100) / 100,
         seen_us: elapsed_us,
+        hole_us: 0,
         end_us: 0,
         guessed_us: elapsed_us,
         last_seen_us: since,
@@ -67,6 +70,7 @@ mod tests {
         let samples = [(100_000_000, 100), (100_200_000, 100)];
         let busy = add_up(&samples, 1_000_000);
         assert_eq!((busy.busy_us, busy.seen_us), (400_000, 400_000));
+        assert_eq!(busy.hole_us, 98_800_000);
         let alone = add_up(&samples[..1], 1_000_000);
         assert_eq!(alone.seen_us, SAMPLE_US);
         assert_eq!(add_up(&[], 5).last_seen_us, 5);

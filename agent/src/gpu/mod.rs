@@ -41,6 +41,9 @@ pub struct Busy {
     pub busy_us: u64,
     /// The time covered by samples, in µs.
     pub seen_us: u64,
+    /// The time since the last answer that no sample covers though newer ones are there, in µs: a
+    /// driver keeps some seconds of them.
+    pub hole_us: u64,
     /// One sample at each end, in µs, as some of it may be of before or of later. Answers in a row
     /// share their ends: add them with [`Busy::then`].
     pub end_us: u64,
@@ -57,6 +60,7 @@ impl Busy {
         Self {
             busy_us: self.busy_us + next.busy_us,
             seen_us: self.seen_us + next.seen_us,
+            hole_us: self.hole_us + next.hole_us,
             end_us: self.end_us.max(next.end_us),
             guessed_us: self.guessed_us + next.guessed_us,
             last_seen_us: next.last_seen_us,

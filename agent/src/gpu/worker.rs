@@ -272,7 +272,13 @@ fn look(
         // There are samples, only no newer ones. Far older are those of another clock, or of
         // one that was set back: `since` would lie ahead of them for long.
         let far = newest.saturating_add(FAR_US) < after;
-        return Ok((add_up(&[], if far { newest } else { since }), false));
+        let none = Busy {
+            // What the other clock would have told nobody will tell.
+            hole_us: if far { elapsed_us } else { 0 },
+            last_seen_us: if far { newest } else { since },
+            ..Busy::default()
+        };
+        return Ok((none, false));
     }
     Ok((from_rate(driver.rate(id)?, elapsed_us, since), true))
 }

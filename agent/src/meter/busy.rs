@@ -2,7 +2,7 @@
 
 use federation::usage::{Moment, Quality};
 
-use super::state::{Device, OpenGpu};
+use super::state::{Device, OpenGpu, Told};
 use crate::gpu::Busy;
 
 /// Samples come late and in lots: so much may lie in the next answer.
@@ -15,6 +15,16 @@ pub(crate) struct Closed {
     pub(crate) quality: Quality,
 }
 
+/// What was told of a time that ends at a cut.
+#[derive(Default)]
+struct Passed {
+    told: Told,
+    /// Busy time that may lie behind the cut as well.
+    later_us: u64,
+    /// How much of the time is not told yet.
+    left_us: u64,
+}
+
 impl OpenGpu {
     /// Takes an answer; `held_us` is how long the device has been held since the last cut.
     pub(crate) fn take(&mut self, busy: &Busy, held_us: u64) {
@@ -22,39 +32,96 @@ impl OpenGpu {
         // Two answers in turn share the sample between them: only the widest end counts.
         self.end_us = self.end_us.max(busy.end_us);
         self.loose_us += busy.guessed_us;
-        if self.answered || busy.seen_us <= held_us {
-            self.busy_us += busy.busy_us;
-            self.seen_us += busy.seen_us;
-        } else {
-            // Some of it was before the device was held: at least, and at most.
-            let before_us = busy.seen_us - held_us;
-            let least_us = busy.busy_us.saturating_sub(before_us);
-            let most_us = busy.busy_us.min(held_us);
-            self.busy_us += least_us;
-            self.seen_us += held_us;
-            self.loose_us += most_us.saturating_sub(least_us);
+        self.guessed |= busy.guessed_us > 0;
+        // Of the first answer some may be of before the device was held: what is not known goes first.
+        let before_us = (busy.seen_us + busy.hole_us).saturating_sub(held_us);
+        let before_us = if self.answered { 0 } else { before_us };
+        let mut hole_us = busy.hole_us.saturating_sub(before_us);
+        let before_us = before_us.saturating_sub(busy.hole_us);
+        let seen_us = busy.seen_us - before_us;
+        let least_us = busy.busy_us.saturating_sub(before_us);
+        self.loose_us += busy.busy_us.min(seen_us).saturating_sub(least_us);
+        // The newest sample is of a moment ago: what is missing beyond that nobody will tell.
+        let told_us = self.told_us() + hole_us + seen_us;
+        let missing_us = (held_us + self.owed_us).saturating_sub(told_us);
+        if seen_us > 0 {
+            hole_us += missing_us.saturating_sub(LATE_US);
         }
+        if hole_us > 0 {
+            let before = std::mem::take(&mut self.told);
+            self.before.push(before);
+        }
+        self.told.hole_us += hole_us;
+        self.told.seen_us += seen_us;
+        self.told.busy_us += least_us;
         self.answered = true;
+    }
+
+    fn told_us(&self) -> u64 {
+        let all = self.before.iter().chain([&self.told]);
+        all.map(|told| told.hole_us + told.seen_us).sum()
+    }
+
+    /// How wrong the next interval can be at most by what is told already.
+    fn left_us(&self) -> u64 {
+        let all = self.before.iter().chain([&self.told]);
+        all.map(|told| told.seen_us + told.busy_us).sum()
+    }
+
+    /// Takes what was told of the next `span_us`.
+    fn pass(&mut self, span_us: u64) -> Passed {
+        let mut passed = Passed {
+            left_us: span_us,
+            ..Passed::default()
+        };
+        for told in self.before.iter_mut().chain([&mut self.told]) {
+            let hole_us = told.hole_us.min(passed.left_us);
+            told.hole_us -= hole_us;
+            passed.left_us -= hole_us;
+            let seen_us = told.seen_us.min(passed.left_us);
+            told.seen_us -= seen_us;
+            passed.left_us -= seen_us;
+            let is_whole = told.hole_us == 0 && told.seen_us == 0;
+            let busy_us = if is_whole {
+                told.busy_us
+            } else {
+                told.busy_us.min(seen_us)
+            };
+            told.busy_us -= busy_us;
+            passed.told.hole_us += hole_us;
+            passed.told.seen_us += seen_us;
+            passed.told.busy_us += busy_us;
+            if !is_whole {
+                passed.later_us = busy_us.min(told.seen_us);
+                break;
+            }
+        }
+        self.before.retain(|told| *told != Told::default());
+        passed
     }
 
     /// Closes `held_us`; what was seen of later stays for the next interval.
     ///
     /// Not `sure` is where in a longer time the busy part of it lies.
     pub(crate) fn close(&mut self, held_us: u64, sure: bool) -> Closed {
-        let busy_us = self.busy_us.min(held_us);
+        // What is told late of before is booked here, too.
+        let late = self.pass(self.owed_us);
+        let own = self.pass(held_us);
+        let told_us = late.told.busy_us + own.told.busy_us;
+        let busy_us = told_us.min(held_us);
+        let over_us = told_us - busy_us;
+        self.told.busy_us += over_us;
         let unseen_us = if sure {
-            held_us.saturating_sub(self.seen_us)
+            own.told.hole_us + own.left_us
         } else {
             held_us
         };
-        // What was seen of later may be busy time of later.
-        let ahead_us = self.seen_us.saturating_sub(held_us);
-        let later_us = ahead_us.min(busy_us);
-        let loose_us = self.loose_us + unseen_us + later_us;
-        let bound_us = self.round_us + self.end_us + loose_us;
-        let quality = if unseen_us > LATE_US {
+        let later_us = (late.later_us + own.later_us).min(self.told_us());
+        let loose_us = self.loose_us + later_us + late.told.seen_us.min(told_us);
+        let bound_us = self.round_us + self.end_us + unseen_us + loose_us;
+        let quality = if unseen_us > LATE_US || (!self.answered && held_us > 0) {
             Quality::Gap
-        } else if self.divided || !sure || loose_us > LATE_US {
+        } else if self.divided || !sure || self.guessed || loose_us > LATE_US {
             Quality::Inferred
         } else {
             Quality::Measured
@@ -65,13 +132,13 @@ impl OpenGpu {
             bound_us: bound_us.min(busy_us.max(held_us - busy_us)),
             quality,
         };
-        self.busy_us -= busy_us;
-        self.seen_us = ahead_us;
+        self.owed_us = late.left_us + own.left_us;
         self.divided = !sure;
         if sure {
             self.round_us = 0;
             self.end_us = 0;
-            self.loose_us = later_us.max(self.loose_us.min(ahead_us));
+            self.loose_us = (self.loose_us + later_us + over_us).min(self.left_us());
+            self.guessed &= self.loose_us > 0;
         } else {
             // All of what is booked here may have been later.
             self.loose_us += busy_us;
@@ -92,12 +159,15 @@ impl Device {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn busy(busy_us: u64, seen_us: u64, end_us: u64) -> Busy {
         Busy {
             busy_us,
             seen_us,
+            hole_us: 0,
             end_us,
             guessed_us: 0,
             last_seen_us: 1,
@@ -201,6 +271,125 @@ mod tests {
         let third = gpu.close(2_000_000, true);
         assert_eq!((third.busy_us, third.bound_us), (1_000_000, 20_000));
         assert_eq!(third.quality, Quality::Measured);
+    }
+
+    /// A driver keeps some seconds of samples: of a long outage it tells the last of them, when the task
+    /// may have ended long ago.
+    #[test]
+    fn what_was_seen_after_a_hole_does_not_fill_it() {
+        let mut gpu = OpenGpu {
+            answered: true,
+            ..OpenGpu::default()
+        };
+        gpu.take(&busy(0, 4_000_000, 0), 4_000_000);
+        let after = Busy {
+            hole_us: 44_000_000,
+            ..busy(0, 16_000_000, 0)
+        };
+        gpu.take(&after, 64_000_000);
+        let closed = gpu.close(10_000_000, true);
+        assert_eq!(closed.bound_us, 6_000_000 + 100_000);
+        assert_eq!(closed.quality, Quality::Gap);
+        // The rest of the hole is of whoever is cut then.
+        assert_eq!(gpu.close(40_000_000, true).bound_us, 38_000_000);
+        assert_eq!(gpu.close(14_000_000, true).quality, Quality::Measured);
+    }
+
+    #[test]
+    fn what_nobody_was_asked_about_is_a_gap_however_short() {
+        let closed = OpenGpu::default().close(50_000, true);
+        assert_eq!((closed.busy_us, closed.bound_us), (0, 50_000));
+        assert_eq!(closed.quality, Quality::Gap);
+    }
+
+    #[test]
+    fn what_is_cut_twice_before_it_was_seen_may_be_of_either() {
+        let mut gpu = OpenGpu {
+            answered: true,
+            ..OpenGpu::default()
+        };
+        gpu.take(&busy(6_000_000, 10_000_000, 0), 10_000_000);
+        let bounds = [3, 1, 6].map(|s| gpu.close(s * 1_000_000, true).bound_us);
+        // If it did nothing for four seconds, the third one worked for all of its time.
+        assert_eq!(bounds, [3_000_000, 1_000_000, 4_000_000]);
+    }
+
+    const TICK_US: u64 = 100_000;
+
+    /// What happens until something is asked or cut, in ticks.
+    #[derive(Debug, Clone)]
+    struct Step {
+        passes: usize,
+        /// How old the newest sample is, and the oldest that is kept; nothing when nobody asks.
+        asks: Option<(usize, usize)>,
+        /// How long ago the cut was.
+        cuts: Option<usize>,
+    }
+
+    fn steps() -> impl Strategy<Value = Vec<Step>> {
+        let asks = proptest::option::weighted(0.8, (0_usize..15, 20_usize..200));
+        let cuts = proptest::option::weighted(0.3, 0_usize..80);
+        let step =
+            (1_usize..120, asks, cuts).prop_map(|(passes, asks, cuts)| Step { passes, asks, cuts });
+        proptest::collection::vec(step, 1..12)
+    }
+
+    /// What a driver tells, of what was true in each tick, of the time after `since`.
+    fn told(
+        truth: &[bool],
+        since: usize,
+        now: usize,
+        (lag, kept): (usize, usize),
+    ) -> (Busy, usize) {
+        let newest = now.saturating_sub(lag);
+        let oldest = now.saturating_sub(kept).max(since);
+        if newest <= oldest {
+            return (Busy::default(), since);
+        }
+        let ticks = |count: usize| count as u64 * TICK_US;
+        let answer = Busy {
+            hole_us: ticks(oldest - since),
+            ..busy(worked(truth, oldest, newest), ticks(newest - oldest), 0)
+        };
+        (answer, newest)
+    }
+
+    fn worked(truth: &[bool], from: usize, to: usize) -> u64 {
+        let worked = truth
+            .get(from..to)
+            .map_or(0, |part| part.iter().filter(|&&worked| worked).count());
+        worked as u64 * TICK_US
+    }
+
+    proptest! {
+        #[test]
+        fn the_truth_lies_within_the_bound_of_each_interval(
+            runs in proptest::collection::vec((any::<bool>(), 1_usize..60), 60),
+            steps in steps(),
+        ) {
+            let runs = runs.into_iter().flat_map(|(works, ticks)| vec![works; ticks]);
+            let mut truth: Vec<bool> = runs.collect();
+            truth.resize(12 * 120, false);
+            let mut gpu = OpenGpu { answered: true, ..OpenGpu::default() };
+            let (mut now, mut cut, mut since) = (0, 0, 0);
+            for step in steps {
+                now += step.passes;
+                if let Some(how) = step.asks {
+                    let (answer, newest) = told(&truth, since, now, how);
+                    gpu.take(&answer, (now - cut) as u64 * TICK_US);
+                    since = newest;
+                }
+                let Some(ago) = step.cuts else { continue };
+                let to = now.saturating_sub(ago).max(cut);
+                let closed = gpu.close((to - cut) as u64 * TICK_US, true);
+                let worked_us = worked(&truth, cut, to);
+                prop_assert!(
+                    closed.busy_us.abs_diff(worked_us) <= closed.bound_us,
+                    "{cut} to {to}: worked {worked_us}, busy {}, bound {}", closed.busy_us, closed.bound_us
+                );
+                cut = to;
+            }
+        }
     }
 
     #[test]

@@ -96,20 +96,38 @@ pub(crate) struct OpenGpu {
     pub(crate) model: String,
     pub(crate) allocated_total_us: u64,
     pub(crate) busy_total_us: u64,
-    /// Not in an interval yet.
-    pub(crate) busy_us: u64,
-    pub(crate) seen_us: u64,
+    /// What the driver has told and is in no interval yet: up to the last hole in it, and after that.
+    #[serde(default)]
+    pub(crate) before: Vec<Told>,
+    #[serde(flatten)]
+    pub(crate) told: Told,
     /// What rounding may have moved, and the widest end of a look.
     pub(crate) round_us: u64,
     pub(crate) end_us: u64,
     /// Of what was seen, what may be another's or was guessed.
     #[serde(default)]
     pub(crate) loose_us: u64,
+    /// How much of what was before the last cut had not been told by then.
+    #[serde(default)]
+    pub(crate) owed_us: u64,
+    /// Whether a rate stood for samples.
+    #[serde(default)]
+    pub(crate) guessed: bool,
     /// Whether the interval before took its part of what is pending by time alone.
     #[serde(default)]
     pub(crate) divided: bool,
     /// Whether the device has answered for this task before.
     pub(crate) answered: bool,
+}
+
+/// What a driver has told of a time: of its first part no sample tells, and never will.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::struct_field_names, reason = "a name carries its unit")]
+pub(crate) struct Told {
+    #[serde(default)]
+    pub(crate) hole_us: u64,
+    pub(crate) seen_us: u64,
+    pub(crate) busy_us: u64,
 }
 
 /// A task's CPU counter as it was last read, whoever the task belongs to.
