@@ -243,6 +243,70 @@ fn one_that_waited_until_it_was_purged_has_not_run() {
     assert!(node.bodies.is_empty(), "{:?}", node.bodies);
 }
 
+/// What runs a task may fail before the task has started, once or again and again.
+#[test]
+fn what_ran_before_it_started_is_no_life_of_it() {
+    for (over, starts) in [(false, false), (true, false), (false, true)] {
+        let mut node = Node::new();
+        node.watch(1);
+        remember_as_pending(&mut node, true);
+        for attempt in 1..=3 {
+            node.pass(S);
+            node.used(ID, "main", attempt * 10);
+            node.look();
+            node.remove(ID, "main", attempt * 10);
+            node.watch(20);
+        }
+        if over {
+            node.end(ID);
+            node.watch(2);
+        } else if starts {
+            let used_us = 7;
+            node.start(ID, &["main"]);
+            node.group(ID, "main", used_us, "fourth");
+            node.watch(2);
+            node.remove(ID, "main", used_us);
+            node.end(ID);
+            node.watch(2);
+        }
+        node.allocations.get_mut(ID).unwrap().listed = false;
+        node.watch(100);
+        node.allocations.clear();
+        node.watch(200);
+        let intervals = node.intervals(ID, "main");
+        let held: u64 = intervals.iter().map(|i| i.held_us).sum();
+        let used: u64 = intervals.iter().map(|i| i.cpu.used_us).sum();
+        let wanted = if starts { (2_000_000, 7) } else { (0, 0) };
+        assert_eq!((held, used), wanted, "{over} {starts}: {:?}", node.bodies);
+        assert_eq!(allocations(&node).len(), usize::from(starts));
+    }
+}
+
+/// By whom it was used nobody saw: a burst of others came and went in the same look.
+#[test]
+fn use_alone_shows_that_one_has_run() {
+    let mut node = Node::new();
+    node.watch(1);
+    node.restart();
+    node.pass(S);
+    node.used(ID, "main", 900);
+    let main = node.snapshot.tasks.get_mut(&key(ID, "main")).unwrap();
+    main.has_processes = false;
+    node.look();
+    node.remove(ID, "main", 900);
+    node.watch(100);
+    let [facts] = allocations(&node)[..] else {
+        panic!("{:?}", node.bodies)
+    };
+    assert!(facts.is_unnamed());
+    let used: u64 = node
+        .intervals(ID, "main")
+        .iter()
+        .map(|i| i.cpu.used_us)
+        .sum();
+    assert_eq!(used, 900);
+}
+
 #[test]
 fn one_that_is_only_remembered_as_waiting_holds_its_gpu_for_as_long_as_its_group_lives() {
     for alive_s in [5, 200] {

@@ -9,11 +9,9 @@ use federation::usage::{self, Moment};
 use crate::clock::Clock;
 use crate::nomad::{Allocation, Node, Question, Whom};
 
-/// How long one that is over is told of after it was recalled, in µs: until long after everybody has taken it.
-const OVER_US: i64 = 600_000_000;
-/// How long one that was not over is told of without a newer word, in µs: for longer than the minute
-/// after which one that the kernel has shown begins without it.
-const NOT_OVER_US: i64 = 120_000_000;
+/// How long one is told of after it was recalled last, in µs: until long after everybody has taken it,
+/// be it by what the kernel has shown.
+const TOLD_US: i64 = 600_000_000;
 /// Whoever began or ended longer ago is not recalled unasked, in µs: the ledger tells of 35 days
 /// whom it has written, and nobody may be written twice.
 const UNASKED_US: i64 = 30 * 86_400_000_000;
@@ -312,15 +310,8 @@ impl Known {
 
     /// The list, with what was told later, and those that are only remembered.
     fn merge(&mut self, now: Moment) {
-        self.recalled.retain(|_, (told, when)| {
-            let age_us = now.boot_us.saturating_sub(when.boot_us);
-            age_us
-                <= if told.ended.is_some() {
-                    OVER_US
-                } else {
-                    NOT_OVER_US
-                }
-        });
+        let recent = |when: &Moment| now.boot_us.saturating_sub(when.boot_us) <= TOLD_US;
+        self.recalled.retain(|_, (_, when)| recent(when));
         let mut rest = self.recalled.clone();
         let mut all = Vec::with_capacity(self.listed.len());
         for listed in &self.listed {

@@ -300,7 +300,7 @@ impl Meter {
             listed.contains(id.as_str()) || age_us(over) <= REMEMBERED_US || shown(id)
         });
         self.state.forget_counters(&listed, now);
-        self.forget_glimpses(&listing);
+        self.forget_false_starts(now, &listing);
     }
 }
 

@@ -310,6 +310,14 @@ impl State {
 }
 
 impl Counter {
+    /// What it has shown until now was of no task that had started.
+    pub(super) fn begin_anew(&mut self, now: Moment) {
+        self.pending = Pending::default();
+        self.first_boot_us = now.boot_us;
+        self.shown_boot_us = None;
+        self.lived_boot_us = i64::MIN;
+    }
+
     /// Use without a process is a sign of life: until now where somebody looked all the time, else
     /// for as long as all cores need for it.
     fn show_life(&mut self, used_us: u64, cores: u64, look: &Look) {

@@ -100,20 +100,30 @@ impl Meter {
         });
     }
 
-    /// Forgets groups that show no life: Nomad says that their allocation is over without a start, or
-    /// said some seconds after they appeared that it still waits.
-    pub(super) fn forget_glimpses(&mut self, listing: &Listing) {
+    /// Forgets what is no life of an allocation: Nomad says that it is over without a start, or said some
+    /// seconds after its groups were seen that it still waits.
+    pub(super) fn forget_false_starts(&mut self, now: Moment, listing: &Listing) {
         let told = listing.allocations.iter();
         let told = told.filter(|told| told.is_certain() && !told.started);
         let told: BTreeMap<&str, bool> = told
             .map(|told| (told.facts.id.as_str(), told.ended.is_some()))
             .collect();
         let known_us = listing.heard.boot_us - NOMAD_LATE_US;
-        let glimpses = &mut self.state.glimpses;
-        glimpses.retain(|key, glimpse| match told.get(key.allocation.as_str()) {
-            Some(over) => !over && glimpse.to_boot_us >= known_us,
-            None => true,
-        });
+        let is_false = |key: &TaskKey, at_us: i64| {
+            let over = told.get(key.allocation.as_str());
+            over.is_some_and(|over| *over || at_us < known_us)
+        };
+        let state = &mut self.state;
+        let glimpses = &mut state.glimpses;
+        glimpses.retain(|key, glimpse| !is_false(key, glimpse.to_boot_us));
+        for (key, counter) in &mut state.counters {
+            let at_us = counter.lived_boot_us.max(counter.first_boot_us);
+            let is_known = state.allocations.contains_key(&key.allocation)
+                || state.over.contains_key(&key.allocation);
+            if !is_known && is_false(key, at_us) {
+                counter.begin_anew(now);
+            }
+        }
     }
 
     /// Takes note since when Nomad might tell of the start of what the kernel has shown: from when it
@@ -156,12 +166,15 @@ impl Meter {
         all.append(&mut self.state.shown_unnamed());
         // Seldom are there any, so that the list is looked through the other way round.
         let told = |id: &str| listing.allocations.iter().find(|a| a.facts.id == id);
+        let is_open = |id: &str| self.state.allocations.contains_key(id);
         all.into_iter()
             .map(|(id, shown)| (id, shown, told(id)))
             .filter(|(_, shown, told)| {
                 shown.iter().any(|task| task.lived) && !told.is_some_and(tells)
             })
             .map(|(id, shown, told)| {
+                // Whoever has begun without a name gets none any more.
+                let told = told.filter(|_| !is_open(id));
                 let facts = told.map_or_else(|| nameless(id, &shown, listing), |a| a.facts.clone());
                 self.state.shown_as(facts, &shown, now)
             })
@@ -213,7 +226,8 @@ impl State {
                 key,
                 from_us,
                 to_us: counter.lived_boot_us.max(from_us),
-                lived: counter.lived_boot_us >= from_us,
+                // Use alone says so where nobody can say when.
+                lived: counter.lived_boot_us >= from_us || counter.pending.used_us > 0,
                 runs: counter.present && counter.has_processes,
             }
         })
