@@ -101,7 +101,7 @@ impl Deliveries {
     }
 }
 
-fn batch(entries: &[Entry]) -> Batch {
+pub(crate) fn batch(entries: &[Entry]) -> Batch {
     let line = |entry: &Entry| Line {
         entry: entry.clone(),
         text: serde_json::to_string(entry).unwrap(),

@@ -11,6 +11,7 @@ mod delivery;
 mod direction;
 mod explain;
 mod property;
+mod publish;
 mod queue;
 mod receive;
 mod records;

@@ -198,6 +198,7 @@ pub(crate) fn usages(entries: &[Entry]) -> Vec<Usage> {
                 intervals: Vec::new(),
                 end: None,
                 end_seq: None,
+                published_as: None,
             }),
             Body::Interval(interval) => {
                 let at = place(&usages, &interval.allocation);

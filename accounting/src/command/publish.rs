@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use super::{Ended, Error, show};
 use crate::apel::{Counts, Kind, Message, Outgoing, Refused, check};
-use crate::ledger::{Ledger, Published, Usage};
+use crate::ledger::{Ledger, LedgerError, Published, PublishedNames, Usage};
 use crate::print;
 use crate::queue::Queue;
 use crate::records::{Problem, Records, Row, Tables, Together};
@@ -23,6 +23,11 @@ pub struct PublishArgs {
     /// Print the messages, and write nothing.
     #[arg(long)]
     pub dry_run: bool,
+    /// Publish under the names that the settings say now what was published under others.
+    ///
+    /// EGI's service may keep what it has summed under the old names, and count both.
+    #[arg(long)]
+    pub rename: bool,
 }
 
 /// Why nothing, or not all, was published.
@@ -63,13 +68,16 @@ pub fn run(
         outgoing: Outgoing::new(now),
         target,
         queued: Vec::new(),
+        renames: args.rename,
+        unnamed: BTreeMap::new(),
+        named: BTreeMap::new(),
         told: Told::default(),
     };
     let passed = pass.all(ledger);
     // Noted after it is queued. A crash between the two only leads to the same rows being queued
     // again: the service replaces a row by the same row. Noting first would lose them.
     if !args.dry_run {
-        ledger.note_published(&pass.queued)?;
+        ledger.note_published(&pass.queued, &pass.named)?;
     }
     passed?;
     let (counts, refused) = pass.outgoing.finish();
@@ -98,6 +106,11 @@ struct Pass {
     outgoing: Outgoing,
     target: Target,
     queued: Vec<Published>,
+    /// Whether what was published keeps no name.
+    renames: bool,
+    /// The names, by allocation, of those that are not queued yet, and of those that are published under them.
+    unnamed: BTreeMap<String, PublishedNames>,
+    named: BTreeMap<String, PublishedNames>,
     told: Told,
 }
 
@@ -106,24 +119,47 @@ impl Pass {
         let mut together = Together::default();
         ledger.usage(&mut |usage| {
             let before = together.push(usage);
-            self.allocation(ledger, &before)
+            self.allocation(ledger, before)
         })?;
-        self.allocation(ledger, &together.finish())?;
+        self.allocation(ledger, together.finish())?;
         for message in self.outgoing.flush() {
             self.send(message)?;
         }
         Ok(())
     }
 
-    fn allocation(&mut self, ledger: &Ledger, usages: &[Usage]) -> Result<(), Error> {
-        if usages.is_empty() {
+    fn allocation(&mut self, ledger: &Ledger, mut usages: Vec<Usage>) -> Result<(), Error> {
+        let Some(first) = usages.first() else {
             return Ok(());
+        };
+        let (id, was) = (first.facts.id.clone(), first.published_as.clone());
+        if self.renames {
+            for usage in &mut usages {
+                usage.published_as = None;
+            }
         }
-        let records = Records::of(usages, &self.tables, self.now);
+        let records = Records::of(&usages, &self.tables, self.now);
         self.told.add(&records);
-        let mut published =
-            |row: &Row| ledger.published(row.kind, &row.key, &row.month.to_string());
-        for message in self.outgoing.add(&records, &mut published)? {
+        let names = records.names().filter(|names| was.as_ref() != Some(names));
+        let mut is_there = false;
+        let mut published = |row: &Row| {
+            let digest = ledger.published(row.kind, &row.key, &row.month.to_string())?;
+            is_there |= digest.as_ref() == Some(&row.digest);
+            Ok::<_, LedgerError>(digest)
+        };
+        let full = self.outgoing.add(&records, &mut published)?;
+        if let Some(names) = names {
+            if let Some(was) = was {
+                self.told.renamed(&was, &names);
+            }
+            let known = if is_there {
+                &mut self.named
+            } else {
+                &mut self.unnamed
+            };
+            known.insert(id, names);
+        }
+        for message in full {
             self.send(message)?;
         }
         Ok(())
@@ -152,6 +188,9 @@ impl Pass {
                 queue.add(&message.text, now_us)?;
             }
         }
+        for row in message.rows.iter().filter(|row| row.kind == "cloud") {
+            self.named.extend(self.unnamed.remove_entry(&row.key));
+        }
         self.queued
             .extend(message.rows.into_iter().map(|row| Published {
                 kind: row.kind.to_owned(),
@@ -179,13 +218,32 @@ impl Told {
         self.withheld += usize::from(records.withheld());
         self.faults |= records.problems.iter().any(Problem::is_fault);
         for problem in &records.problems {
-            if let Some(count) = self.problems.get_mut(problem) {
-                *count += 1;
-            } else if self.problems.len() < MOST_PROBLEMS {
-                self.problems.insert(problem.clone(), 1);
-            } else {
-                self.left_out += 1;
+            self.tell(problem.clone());
+        }
+    }
+
+    fn renamed(&mut self, was: &PublishedNames, now: &PublishedNames) {
+        for (field, was, published) in [
+            ("SiteName", &was.site, &now.site),
+            ("FQAN", &was.vo, &now.vo),
+        ] {
+            if was != published {
+                self.tell(Problem::Renamed {
+                    field,
+                    was: was.clone(),
+                    published: published.clone(),
+                });
             }
+        }
+    }
+
+    fn tell(&mut self, problem: Problem) {
+        if let Some(count) = self.problems.get_mut(&problem) {
+            *count += 1;
+        } else if self.problems.len() < MOST_PROBLEMS {
+            self.problems.insert(problem, 1);
+        } else {
+            self.left_out += 1;
         }
     }
 }

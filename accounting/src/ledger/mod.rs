@@ -17,7 +17,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 pub use admit::{Problem, Rejection};
 pub use append::{AppendError, Batch, Line, Owner, Standing};
-pub use published::Published;
+pub use published::{Published, PublishedNames};
 pub use usage::{Stored, Usage};
 
 /// How long one program waits for the other's transaction.

@@ -1,5 +1,7 @@
 //! What has been published, by digest: so that only what has changed is published again.
 
+use std::collections::BTreeMap;
+
 use rusqlite::{OptionalExtension as _, TransactionBehavior, params};
 
 use super::{Ledger, LedgerError};
@@ -17,6 +19,15 @@ pub struct Published {
     pub digest: String,
     /// When it was handed on, in µs since 1970 UTC.
     pub published_us: i64,
+}
+
+/// The names under which an allocation was published first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PublishedNames {
+    /// The site's name in GOCDB.
+    pub site: String,
+    /// VO.
+    pub vo: String,
 }
 
 impl Ledger {
@@ -43,11 +54,16 @@ impl Ledger {
             .map_err(&failed)
     }
 
-    /// Notes what was published, all of it in one transaction; a later note replaces an earlier one.
+    /// Notes what was published, and under which names by allocation, all of it in one transaction;
+    /// a later note replaces an earlier one.
     ///
     /// # Errors
     /// When the file cannot be written; nothing is noted then.
-    pub fn note_published(&mut self, records: &[Published]) -> Result<(), LedgerError> {
+    pub fn note_published(
+        &mut self,
+        records: &[Published],
+        names: &BTreeMap<String, PublishedNames>,
+    ) -> Result<(), LedgerError> {
         let failed = LedgerError::while_doing("note what was published");
         let transaction = self
             .connection
@@ -70,6 +86,15 @@ impl Ledger {
                         record.published_us
                     ])
                 })
+                .map_err(&failed)?;
+        }
+        for (allocation, PublishedNames { site, vo }) in names {
+            transaction
+                .prepare_cached(
+                    "INSERT INTO published_names (allocation, site, vo) VALUES (?1, ?2, ?3)
+                     ON CONFLICT (allocation) DO UPDATE SET site = excluded.site, vo = excluded.vo",
+                )
+                .and_then(|mut statement| statement.execute([allocation, site, vo]))
                 .map_err(&failed)?;
         }
         transaction.commit().map_err(&failed)

@@ -7,9 +7,10 @@ use rusqlite::{Connection, TransactionBehavior};
 use super::{LedgerError, open_error};
 
 /// Each step, and the version that it leads to from the one before. Steps are only added.
-const STEPS: &[(i64, &str)] = &[(
-    1,
-    "
+const STEPS: &[(i64, &str)] = &[
+    (
+        1,
+        "
     CREATE TABLE ledgers (
         id           INTEGER PRIMARY KEY,
         ledger       TEXT NOT NULL UNIQUE,
@@ -45,7 +46,18 @@ const STEPS: &[(i64, &str)] = &[(
         PRIMARY KEY (kind, key, month)
     ) STRICT, WITHOUT ROWID;
 ",
-)];
+    ),
+    (
+        2,
+        "
+    CREATE TABLE published_names (
+        allocation TEXT NOT NULL PRIMARY KEY,
+        site       TEXT NOT NULL,
+        vo         TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID;
+",
+    ),
+];
 
 /// The version that this program writes.
 const VERSION: i64 = STEPS[STEPS.len() - 1].0;

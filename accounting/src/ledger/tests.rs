@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use super::sample::{batch, end, facts, interval};
 use super::*;
 
@@ -237,6 +239,21 @@ fn a_full_disk_is_told_and_the_ledger_goes_on_afterwards() {
 }
 
 #[test]
+fn a_ledger_of_an_earlier_version_keeps_what_it_has() {
+    let (folder, mut ledger) = ledger();
+    ledger.append(&batch("n1", "L", &[facts(1, "a")])).unwrap();
+    let earlier = "DROP TABLE published_names; PRAGMA user_version = 1";
+    ledger.connection.execute_batch(earlier).unwrap();
+    drop(ledger);
+    let path = folder.path().join("ledger.db");
+    let older = Ledger::open_read_only(&path);
+    assert!(matches!(older, Err(LedgerError::Older { .. })));
+    let usages = all(&Ledger::open(&path).unwrap());
+    assert_eq!(usages.len(), 1);
+    assert_eq!(usages[0].published_as, None);
+}
+
+#[test]
 fn a_ledger_of_a_later_version_is_left_alone() {
     let (folder, ledger) = ledger();
     ledger
@@ -273,9 +290,11 @@ fn what_was_published_is_found_by_key_and_month() {
         published_us: 1,
     };
     ledger
-        .note_published(&[record("a", "1"), record("b", "1")])
+        .note_published(&[record("a", "1"), record("b", "1")], &BTreeMap::new())
         .unwrap();
-    ledger.note_published(&[record("a", "2")]).unwrap();
+    ledger
+        .note_published(&[record("a", "2")], &BTreeMap::new())
+        .unwrap();
     let published = |key, month| ledger.published("cloud", key, month).unwrap();
     assert_eq!(published("a", "2026-07").as_deref(), Some("2"));
     assert_eq!(published("b", "2026-07").as_deref(), Some("1"));

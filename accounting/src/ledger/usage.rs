@@ -5,6 +5,7 @@ use federation::usage::{Allocation, Body, End, Entry, Interval};
 use rusqlite::{Row, Rows};
 
 use super::append::names;
+use super::published::PublishedNames;
 use super::{Ledger, LedgerError};
 
 /// All that is known of one allocation on one node, in order.
@@ -28,6 +29,8 @@ pub struct Usage {
     pub end: Option<End>,
     /// The number of its end.
     pub end_seq: Option<u64>,
+    /// The names under which it was published, if it was.
+    pub published_as: Option<PublishedNames>,
 }
 
 /// An interval and its place in the node's ledger.
@@ -41,8 +44,11 @@ pub struct Stored {
 
 /// Facts come first of an allocation, so that rows in this order make one [`Usage`] after the other.
 const COLUMNS: &str = "
-    SELECT ledgers.ledger, entries.seq, entries.entry, ledgers.node, ledgers.datacenter, ledgers.node_id
-    FROM entries JOIN ledgers ON ledgers.id = entries.ledger";
+    SELECT ledgers.ledger, entries.seq, entries.entry, ledgers.node, ledgers.datacenter, ledgers.node_id,
+           names.site, names.vo
+    FROM entries JOIN ledgers ON ledgers.id = entries.ledger
+    LEFT JOIN published_names AS names
+        ON entries.kind = 'allocation' AND names.allocation = entries.allocation";
 const ORDER: &str = "ORDER BY entries.allocation, entries.ledger, entries.seq";
 
 impl Ledger {
@@ -150,6 +156,8 @@ fn begin(
     let node: String = row.get(3).map_err(&failed)?;
     let datacenter: String = row.get(4).map_err(&failed)?;
     let (node, datacenter) = names(ledger, node, datacenter)?;
+    let (site, vo): (Option<String>, Option<String>) =
+        (row.get(6).map_err(&failed)?, row.get(7).map_err(&failed)?);
     Ok(Usage {
         node,
         datacenter,
@@ -160,5 +168,6 @@ fn begin(
         intervals: Vec::new(),
         end: None,
         end_seq: None,
+        published_as: site.zip(vo).map(|(site, vo)| PublishedNames { site, vo }),
     })
 }

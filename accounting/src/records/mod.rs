@@ -26,7 +26,7 @@ pub use month::{Month, NoMonth};
 pub use problem::Problem;
 pub use text::{ENCRYPTED, LONGEST, clean, is_null};
 
-use crate::ledger::Usage;
+use crate::ledger::{PublishedNames, Usage};
 
 /// Names that EGI knows and Nomad does not.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -64,7 +64,9 @@ impl Tables {
     }
 
     /// The names of an allocation's site and VO; every reason why it has none is told.
-    fn of(&self, usage: &Usage, problems: &mut Vec<Problem>) -> Option<Names<'_>> {
+    ///
+    /// Once it is published they stay as they were: the service sums by names, and would count both.
+    fn of<'a>(&'a self, usage: &'a Usage, problems: &mut Vec<Problem>) -> Option<Names<'a>> {
         let said = |text: &&str| !text::is_null(&text::clean(text));
         let site = self.site(&usage.datacenter).filter(said);
         let vo = self.vo(&usage.facts.namespace).filter(said);
@@ -89,9 +91,22 @@ impl Tables {
             problems.push(Problem::NoKey(id.clone()));
             return None;
         }
+        let (site, vo) = (site?, vo?);
+        let Some(was) = &usage.published_as else {
+            return Some(Names { site, vo });
+        };
+        for (field, was, now) in [("SiteName", &was.site, site), ("FQAN", &was.vo, vo)] {
+            if text::clean(now) != *was {
+                problems.push(Problem::NameKept {
+                    field,
+                    published: was.clone(),
+                    wanted: now.to_owned(),
+                });
+            }
+        }
         Some(Names {
-            site: site?,
-            vo: vo?,
+            site: &was.site,
+            vo: &was.vo,
         })
     }
 }
@@ -145,6 +160,15 @@ pub struct Records {
 const OWN: &str = "default";
 
 impl Records {
+    /// The names under which it is published.
+    pub fn names(&self) -> Option<PublishedNames> {
+        let first = self.cloud.first()?;
+        Some(PublishedNames {
+            site: first.site_name.clone(),
+            vo: first.fqan.clone(),
+        })
+    }
+
     /// Whether the allocation is not published.
     pub fn withheld(&self) -> bool {
         self.problems.iter().any(Problem::withholds)

@@ -113,6 +113,30 @@ pub enum Problem {
         /// The node.
         node: String,
     },
+    /// The name of before is published, as the service would count under both.
+    #[error(
+        "{field} stays `{published}`, as it was published, though the settings say `{wanted}`: EGI's service would count such an allocation under both names; if it has to be, `publish --rename` sends all of its months anew"
+    )]
+    NameKept {
+        /// The field.
+        field: &'static str,
+        /// What is published.
+        published: String,
+        /// What the settings say.
+        wanted: String,
+    },
+    /// It was asked for.
+    #[error(
+        "{field} was `{was}` and is `{published}` now: what EGI's service has summed under the old name may stay and count twice; ask the accounting support of EGI to remove it"
+    )]
+    Renamed {
+        /// The field.
+        field: &'static str,
+        /// What was published.
+        was: String,
+        /// What is published.
+        published: String,
+    },
     /// A text had to be changed to be accepted.
     #[error(
         "allocation `{allocation}`: {field} is published as `{published}`, as EGI takes plain ASCII of at most 255 characters, without `%%` or the type of an encrypted message"
