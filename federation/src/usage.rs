@@ -184,10 +184,9 @@ pub struct Cpu {
     pub used_us: u64,
     /// Used since the task's first start, in µs.
     pub total_us: u64,
-    /// The true value is at most this much more, in µs. At a month's end it can be less too:
-    /// what was used between the looks before and after it goes to the month before, or is divided
-    /// by time where nobody looked. What one part has too much there, the other has too little;
-    /// where it was divided, it is at most this much less, too.
+    /// The true value is at most this much more, in µs. At a cut between two looks, as a month's end
+    /// is, it can be as much less too: what was used between them goes to the part before, or is
+    /// divided by time where nobody looked. What one part has too much there, the other has too little.
     pub bound_us: u64,
     /// How it is known.
     pub quality: Quality,

@@ -134,10 +134,13 @@ fn a_month_ends_to_the_microsecond() {
     node.start("a", &["main"]);
     node.used("a", "main", 0);
     node.look();
-    node.watch(2);
+    node.watch(1);
+    node.pass(S);
+    node.used("a", "main", 20);
+    node.look();
     node.pass(S);
     node.used("a", "main", 50);
-    // 0.7 s after midnight: the 50 µs count for October.
+    // 0.7 s after midnight: the 30 µs since the last look count for October, and may be November's.
     node.look();
     node.watch(1);
     node.look_as(true);
@@ -149,6 +152,7 @@ fn a_month_ends_to_the_microsecond() {
     assert_eq!(october.end.wall_us, NOVEMBER);
     assert_eq!(november.start, october.end);
     assert_eq!((october.cpu.used_us, november.cpu.used_us), (50, 0));
+    assert_eq!((october.cpu.bound_us, november.cpu.bound_us), (30, 30));
     assert_eq!(october.held_us + november.held_us, seconds(4));
 }
 
@@ -160,12 +164,20 @@ fn a_task_that_ends_cuts_its_allocation() {
     node.used("a", "side", 0);
     node.look();
     node.pass(2_500_000);
+    node.used("a", "main", 70);
     node.remove("a", "side", 30);
     node.end_task("a", "side");
     node.pass(500_000);
     node.look();
     assert_eq!(ends(&node.intervals("a", "main")), [2_500_000]);
     assert_eq!(used(&node.intervals("a", "side")), [30]);
+    node.look_as(true);
+    // Of the one that goes on some may have been used after the cut.
+    let bounds = |task: &str| -> Vec<u64> {
+        let intervals = node.intervals("a", task);
+        intervals.iter().map(|i| i.cpu.bound_us).collect()
+    };
+    assert_eq!((bounds("main"), bounds("side")), (vec![70, 70], vec![0, 0]));
 }
 
 #[test]

@@ -115,11 +115,17 @@ scenario() {
 
 metered_three() {
 	local before
-	scenario
+	scenario '[]' '1 2'
 	before=$(counter docker)
 	job with-gpu docker "$(burn 300000); sleep 7" 1
 	wait_ended with-gpu
 	judge with-gpu --cpu-us $(($(counter docker) - before)) --scenario "$STATE/scenario.json"
+	job with-both docker "sleep 7" 2
+	wait_ended with-both
+	judge with-both --scenario "$STATE/scenario.json"
+	python3 -c 'import json, sys
+sys.exit(2 != len({g["id"] for e in json.load(open(sys.argv[1])) if e.get("interval", {}).get("allocation") == sys.argv[2] for g in e["interval"]["gpus"]}))' \
+		"$STATE/entries.json" "$(id_of with-both)" || wrong "it did not hold both GPUs"
 	before=$(counter nomad)
 	job by-exec exec "$(burn 300000); sleep 2"
 	wait_ended by-exec
@@ -257,10 +263,12 @@ judge_flashes() { # COUNT
 		wrong "the agent's ledger does not have the facts of each"
 }
 
-# The agent's wall clock is moved so that a month ends in 12 seconds, by its own setting.
+# The agent's wall clock is moved so that a month ends in 12 seconds, by its own setting. If that goes
+# wrong the cases after it have the clock of today all the same.
 across_a_month_end() {
 	local shift_s
 	shift_s=$(($(date -d "$(date +%Y-%m-01)T00:00:00Z" +%s) - 12 - $(date +%s)))
+	trap 'on h4 "sudo sed -i /rehearse/,\\\$d /etc/atoll-agent/agent.toml; sudo systemctl restart atoll-agent"' EXIT
 	on h4 "printf '\n[rehearse]\nclock_offset_s = $shift_s\n' | sudo tee -a /etc/atoll-agent/agent.toml >/dev/null; sudo systemctl restart atoll-agent"
 	scenario
 	job month docker "$(burn 100000); sleep 22" 1
@@ -268,8 +276,9 @@ across_a_month_end() {
 	judge month --shift-us $((shift_s * 1000000)) --scenario "$STATE/scenario.json"
 	on h1 "sudo -u atoll-accounting atoll-accounting publish --dry-run" >"$LOG" 2>&1 || wrong "publish --dry-run failed"
 	python3 "$LAB/usage.py" message --messages "$LOG" --allocation "$STATE/month.json" --entries "$STATE/entries.json" \
-		--shift-us $((shift_s * 1000000)) || wrong "the messages are wrong"
+		--shift-us $((shift_s * 1000000)) --scenario "$STATE/scenario.json" >>"$STATE/all.log" || wrong "the messages are wrong"
 	expect 0 "$ATOLL" apply "$SITE" "${ON[@]}" --yes
+	trap - EXIT
 }
 
 # Twenty times, at random moments, one of the two is killed while two jobs run.
@@ -340,14 +349,17 @@ drained() {
 }
 
 service_down() {
+	local before
 	on h1 'sudo systemctl stop atoll-accounting'
+	before=$(counter nomad)
 	job unheard exec "$(burn 50000)"
 	wait_ended unheard
+	before=$(($(counter nomad) - before))
 	wait_for 20 "on h4 'systemctl show -p StatusText atoll-agent' | grep -q 'entries to deliver; '" || wrong "the agent does not say that it cannot deliver"
 	expect 1 on h4 sudo atoll-agent check
 	said '^failed +accounting +cannot reach'
 	on h1 'sudo systemctl start atoll-accounting'
-	judge unheard
+	judge unheard --cpu-us "$before"
 }
 
 rebooted() {
@@ -375,6 +387,7 @@ hung_driver() {
 
 full_disk() {
 	local before
+	trap empty_disk EXIT
 	on h4 "sudo systemctl stop atoll-agent
 		sudo mount -t tmpfs -o size=700k,mode=700,uid=\$(id -u atoll-agent),gid=\$(id -g atoll-agent) tmpfs $AGENT
 		sudo systemctl start atoll-agent; sudo dd if=/dev/zero of=$AGENT/filler bs=4k 2>/dev/null; true"
@@ -384,8 +397,11 @@ full_disk() {
 	wait_for 30 "on h4 'systemctl show -p StatusText atoll-agent' | grep -qi 'full'" || wrong "nobody says that the disk is full"
 	on h4 "sudo rm $AGENT/filler"
 	judge full --cpu-us $(($(counter nomad) - before))
-	on h4 "sudo systemctl stop atoll-agent; sudo umount $AGENT; sudo systemctl start atoll-agent"
+	trap - EXIT
+	empty_disk
 }
+
+empty_disk() { on h4 "sudo systemctl stop atoll-agent; sudo umount $AGENT; sudo systemctl start atoll-agent"; }
 
 published() {
 	local venv=$CACHE/dirq-venv

@@ -4,12 +4,13 @@
     usage.py entries            runs on the accounting host, as root: every entry of its ledger
     usage.py ledger             runs on a node, as root: every entry of its agent's ledger
     usage.py facts --allocations FILE --entries FILE
-    usage.py message --messages FILE --allocation FILE --entries FILE [--shift-us N]
+    usage.py message --messages FILE --allocation FILE --entries FILE --scenario FILE [--shift-us N]
     usage.py judge --allocation FILE --entries FILE [--cpu-us N --cpu-slack-us N]
                    [--scenario FILE] [--shift-us N] [--allow QUALITY]...
 
 `judge` reads Nomad's own allocation and the entries, and prints each thing that is wrong.
-Windows are Nomad's times; a GPU's busy time within them is computed by tests/fake-nvml/truth.
+Windows are Nomad's times; a GPU's busy time within them is computed by tests/fake-nvml/truth,
+of an allocation's life and of each month of it.
 Without --allow everything must have been measured, and no bound may be wider than docs/records.md
 says: a bound that is wide enough holds any truth. `message` reads what `publish --dry-run`
 printed, for an allocation over the end of one month.
@@ -36,7 +37,8 @@ LOOK_US = 20_000
 SAMPLE_US = 166_667
 TOLD_US = 1_250_000
 # With more than this that nobody saw, or that may be another's, an interval is not called measured.
-LOOSE_US = 2_000_000
+UNSEEN_US = LOOSE_US = 2_000_000
+LONGEST_US = 301_000_000
 TRUTH = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "fake-nvml", "truth")
 
 
@@ -122,6 +124,11 @@ def judge_task(task, driver, intervals, start, end, given):
     for i in intervals:
         if month_end_within(i["start"]["wall_us"], i["end"]["wall_us"]):
             wrong.append(f"{task}: an interval crosses the end of a month: {i['start']} to {i['end']}")
+        if i["held_us"] > LONGEST_US and i["held"] == "measured":
+            wrong.append(f"{task}: held for longer than five minutes: {i}")
+        most = most_of_cpu(driver, [i])
+        if i["cpu"]["quality"] == "measured" and i["cpu"]["bound_us"] > most:
+            wrong.append(f"{task}: CPU is called measured, with a bound of more than {most} µs: {i}")
         found = {i["held"], i["cpu"]["quality"], *(gpu["quality"] for gpu in i.get("gpus", []))}
         if found - {"measured", *given.allow}:
             wrong.append(f"{task}: not everything was measured: {i}")
@@ -140,11 +147,16 @@ def judge_task(task, driver, intervals, start, end, given):
     return wrong + judge_gpus(task, intervals, start, end, given)
 
 
+def worked(scenario, gpu, start, end):
+    """How long, in µs, a GPU was busy between two moments of Nomad's clock."""
+    return int(subprocess.check_output([TRUTH, scenario, "--gpu", gpu, str(start), str(end)], text=True))
+
+
 def judge_gpus(task, intervals, start, end, given):
     wrong, sums = [], {}
     for i in intervals:
         for gpu in i.get("gpus", []):
-            most = gpu["allocated_us"] // 200 + 2 * SAMPLE_US + LOOSE_US
+            most = gpu["allocated_us"] // 200 + 2 * SAMPLE_US + UNSEEN_US + LOOSE_US
             if gpu["quality"] == "measured" and gpu["busy_bound_us"] > most:
                 wrong.append(f"{task}: called measured, with a bound of more than {most} µs: {gpu}")
             allocated, busy, bound = sums.get(gpu["id"], (0, 0, 0))
@@ -152,12 +164,12 @@ def judge_gpus(task, intervals, start, end, given):
     for gpu, (allocated, busy, bound) in sums.items():
         if abs(allocated - (end - start)) > 2:
             wrong.append(f"{task}: {gpu} was held {allocated} µs, by Nomad {end - start}")
-        most = allocated // 200 + len(intervals) * (2 * SAMPLE_US + TOLD_US)
+        # What was told late may be of the interval before, too.
+        most = allocated // 200 + len(intervals) * (2 * SAMPLE_US + TOLD_US) + (len(intervals) - 1) * TOLD_US
         if not given.allow and bound > most:
             wrong.append(f"{task}: {gpu} has a bound of {bound} µs, more than {most}")
         if given.scenario:
-            truth = int(subprocess.check_output(
-                [TRUTH, given.scenario, "--gpu", gpu, str(start), str(end)], text=True))
+            truth = worked(given.scenario, gpu, start, end)
             print(f"{task}: {gpu} busy {busy} µs, truth {truth}, bound {bound}")
             if abs(busy - truth) > bound:
                 wrong.append(f"{task}: {gpu} was busy {busy} µs, the truth is {truth}, the bound {bound}")
@@ -236,8 +248,15 @@ def message(given):
         wrong.append(f"cloud records {found}, wanted {wanted}")
     if held != [(turn - start) // 1_000_000, (end - turn) // 1_000_000]:
         wrong.append(f"AvailableDuration {held}, wanted {turn - start} and {end - turn} µs")
-    if any(record["ActiveDuration"] > record["AvailableDuration"] for record in accelerators):
-        wrong.append(f"busier than held: {accelerators}")
+    for record, (since, until) in zip(accelerators, ((start, turn), (turn, end))):
+        gpus = [gpu for i in intervals if since < i["end"]["wall_us"] <= until for gpu in i["gpus"]]
+        truth = worked(given.scenario, gpus[0]["id"], since - given.shift_us, until - given.shift_us)
+        bound = sum(gpu["busy_bound_us"] for gpu in gpus)
+        said = record["ActiveDuration"]
+        print(f"active {said} s, truth {truth} µs, bound {bound}")
+        # Whole seconds, downwards.
+        if not truth - bound - 1_000_000 < said * 1_000_000 <= truth + bound:
+            wrong.append(f"ActiveDuration {said}, the truth is {truth} µs, the bound {bound}")
     if wrong:
         sys.exit("\n".join(wrong))
 
@@ -259,6 +278,7 @@ def main():
         command.add_argument("--shift-us", type=int, default=0)
     messages.add_argument("--messages", required=True)
     judging.add_argument("--scenario")
+    messages.add_argument("--scenario", required=True)
     judging.add_argument("--cpu-us", type=int)
     judging.add_argument("--cpu-slack-us", type=int, default=0)
     judging.add_argument("--allow", action="append", default=[])

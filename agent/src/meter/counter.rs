@@ -69,6 +69,15 @@ impl State {
         vanished
     }
 
+    /// Nothing is told by this look yet.
+    pub(crate) fn begin_look(&mut self) {
+        for open in self.allocations.values_mut() {
+            for task in open.tasks.values_mut() {
+                task.fresh_us = 0;
+            }
+        }
+    }
+
     /// Takes what the counters that are there say.
     pub(crate) fn take_present(&mut self, look: &Look) {
         for (key, seen) in &look.snapshot.tasks {

@@ -39,7 +39,7 @@ impl Open {
     /// Closes the allocation's tasks at `to`, and at each end of a month before it.
     ///
     /// What was used between the last look before the end of a month and the first
-    /// after it goes to the month before: at most the time between two looks. After
+    /// after it goes to the month before, and both months have it as bound. After
     /// a gap it is divided by time, and said to be inferred.
     pub(crate) fn cut(
         &mut self,
@@ -49,7 +49,11 @@ impl Open {
         out: &mut Vec<Body>,
     ) {
         self.cut_months(to, scene, counter, out);
-        self.cut_once(self.bounded(to), ALL, scene, counter, out);
+        let to = self.bounded(to);
+        // Of a task that has ended nothing is of later.
+        let runs =
+            |counter: Option<&Counter>| counter.is_some_and(|c| c.present && c.has_processes);
+        self.cut_once(to, ALL, &runs, scene, counter, out);
     }
 
     /// Closes the allocation's tasks at the ends of months that lie between its last interval and `to`.
@@ -75,7 +79,7 @@ impl Open {
                 }
             };
             let held = self.held;
-            self.cut_once(end, share, scene, counter, out);
+            self.cut_once(end, share, &|_| true, scene, counter, out);
             self.held = held;
             end_us = next_month_end(end_us);
         }
@@ -93,6 +97,7 @@ impl Open {
         &mut self,
         to: Moment,
         share: Share,
+        goes_on: &dyn Fn(Option<&Counter>) -> bool,
         scene: &Scene,
         counter: &dyn Fn(&str) -> Option<Counter>,
         out: &mut Vec<Body>,
@@ -109,6 +114,8 @@ impl Open {
             let task = self.tasks.entry(facts.name.clone()).or_default();
             let counter = counter(&facts.name);
             let cores = cores(facts, self.facts.node_cores);
+            let is_past = to.boot_us < scene.now.boot_us && goes_on(counter.as_ref());
+            let later_us = if is_past { task.fresh_us } else { 0 };
             out.push(Body::Interval(Box::new(Interval {
                 allocation: self.facts.id.clone(),
                 task: facts.name.clone(),
@@ -118,7 +125,7 @@ impl Open {
                 held_us,
                 held: self.held,
                 held_total_us: self.held_total_us,
-                cpu: task.close_cpu(held_us, share, cores, counter.as_ref()),
+                cpu: task.close_cpu(held_us, share, cores, later_us, counter.as_ref()),
                 gpus: task.close_gpus(held_us, share.is_all()),
             })));
         }
@@ -131,6 +138,7 @@ impl OpenTask {
     /// Takes use that a counter has told.
     pub(crate) fn take(&mut self, told: &Pending) {
         self.cpu.used_us += told.used_us;
+        self.fresh_us += told.used_us;
         self.cpu.counter_bound_us = self.cpu.counter_bound_us.max(told.counter_bound_us);
         self.cpu.bound_us += told.bound_us;
         self.cpu.quality = self.cpu.quality.max(told.quality);
@@ -141,16 +149,18 @@ impl OpenTask {
         self.cpu.used_us > 0 || self.cpu.bound_us > 0 || self.cpu.unseen_us > 0
     }
 
+    /// Of what is pending `later_us` may have been used after the cut.
     fn close_cpu(
         &mut self,
         held_us: u64,
         share: Share,
         cores: u64,
+        later_us: u64,
         counter: Option<&Counter>,
     ) -> Cpu {
         let pending = std::mem::take(&mut self.cpu);
         let used_us = share.of(pending.used_us);
-        let later_us = pending.used_us - used_us;
+        let rest_us = pending.used_us - used_us;
         // A task that has no counter is unseen for as long as it is held; the rest is for the next interval.
         let unseen_us = self.unseen_us.min(held_us);
         self.unseen_us -= unseen_us;
@@ -161,16 +171,18 @@ impl OpenTask {
         }
         // A part by time alone may be wrong by all of it, or by all that the other one got.
         let divided_us = if share.is_all() {
-            0
+            later_us.min(used_us)
         } else {
-            used_us.max(later_us)
+            used_us.max(rest_us)
         };
-        if !share.is_all() {
+        if share.is_all() {
+            self.cpu.bound_us = divided_us;
+        } else {
             if pending.used_us > 0 {
                 quality = quality.max(Quality::Inferred);
             }
             self.cpu = Pending {
-                used_us: later_us,
+                used_us: rest_us,
                 bound_us: pending.bound_us + divided_us,
                 counter_bound_us: pending.counter_bound_us,
                 quality,

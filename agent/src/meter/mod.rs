@@ -171,6 +171,7 @@ impl Meter {
             unsure: before.is_none() || after_gap || self.may_have_missed(now, before, seen),
         };
         let gone = self.state.take_gone(&look);
+        self.state.begin_look();
         self.absorb(now);
         if let Some(before) = before.filter(|_| !after_gap) {
             self.cut_renewed(&gone, before, seen.snapshot, &mut out);

@@ -72,6 +72,9 @@ pub(crate) struct Open {
 pub(crate) struct OpenTask {
     pub(crate) cpu_total_us: u64,
     pub(crate) cpu: Pending,
+    /// What of that was told by the last look.
+    #[serde(default)]
+    pub(crate) fresh_us: u64,
     /// How long its use could not be known, since the last cut.
     pub(crate) unseen_us: u64,
     pub(crate) gpus: BTreeMap<String, OpenGpu>,
