@@ -70,6 +70,11 @@ fn cloud_messages_are_judged_as_the_loader_does() {
         ("%%\n%%\n", "good"),
         ("%%\nVMUUID: b\nSiteName: S\nStartTime: 1780000000", "good"),
         ("%%\nVMUUID: b\nSiteName: S", "harmful"),
+        (
+            "%%\nVMUUID: a\nSiteName: S\nStartTime: 1780000000",
+            "harmful",
+        ),
+        ("%%\nVMUUID: a\nSiteName: S\nStartTime: 1790000000", "good"),
         ("%%\nVMUUID: b", "refused"),
     ];
     for (more, wanted) in cases {
@@ -97,12 +102,20 @@ fn the_header_is_exact() {
         );
     }
     assert_eq!(judge(Kind::Cloud, CLOUD_HEADER), "refused");
-    let record = format!("{LEAST}%%\n");
-    let text = |count| format!("{CLOUD_HEADER}\n{}", record.repeat(count));
+    let record = |at: usize| {
+        format!(
+            "{}%%\n",
+            LEAST.replace("VMUUID: a", &format!("VMUUID: {at:06}"))
+        )
+    };
+    let text = |count| {
+        let records: String = (0..count).map(record).collect();
+        format!("{CLOUD_HEADER}\n{records}")
+    };
     assert_eq!(judge(Kind::Cloud, &text(MOST_RECORDS)), "good");
     assert_eq!(judge(Kind::Cloud, &text(MOST_RECORDS + 1)), "harmful");
     assert_eq!(
-        judge(Kind::Cloud, &text(LONGEST_BYTES / record.len() + 1)),
+        judge(Kind::Cloud, &text(LONGEST_BYTES / record(0).len() + 1)),
         "refused"
     );
 }

@@ -1,10 +1,10 @@
 //! The loader's rules for cloud records: key and value on a line, `%%` between records.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::CLOUD_HEADER;
 use super::check::Finding;
-use crate::records::is_null;
+use crate::records::{Month, is_null};
 
 /// What a field's value must be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,10 +66,14 @@ pub(super) fn judge(text: &str, findings: &mut Vec<Finding>) -> Option<usize> {
     }
     let chunks = rest.split("%%").map(str::trim);
     let mut records = 0;
+    let mut keys = BTreeSet::new();
     for chunk in chunks.filter(|chunk| !chunk.is_empty()) {
         let mut found = Vec::new();
         if let Some(fields) = parse(chunk, &mut found) {
             judge_fields(&fields, &mut found);
+            if !keys.insert((fields.get("VMUUID").copied(), month(&fields))) {
+                found.push(Finding::harmful("it takes the place of one before it"));
+            }
         }
         findings.extend(found.into_iter().map(|finding| Finding {
             what: format!("record {records}: {}", finding.what),
@@ -78,6 +82,25 @@ pub(super) fn judge(text: &str, findings: &mut Vec<Finding>) -> Option<usize> {
         records += 1;
     }
     Some(records)
+}
+
+/// The month that a record falls into, if it is told in seconds: what the loader takes for its time.
+fn month(fields: &BTreeMap<&str, &str>) -> Option<Month> {
+    let said = |key: &str| {
+        let value = fields.get(key).filter(|value| !is_null(value))?;
+        i64::try_from(integer(value)?).ok()
+    };
+    let time_s = if is_completed(fields) {
+        said("EndTime")
+    } else {
+        said("RecordCreateTime").or_else(|| said("StartTime"))
+    };
+    Month::of_us(time_s?.checked_mul(1_000_000)?)
+}
+
+fn is_completed(fields: &BTreeMap<&str, &str>) -> bool {
+    let status = fields.get("Status");
+    status.is_some_and(|status| status.eq_ignore_ascii_case("completed"))
 }
 
 /// The fields of a record; a key that comes again stands for the one before.
@@ -112,9 +135,7 @@ fn judge_fields(fields: &BTreeMap<&str, &str>, findings: &mut Vec<Finding>) {
             findings.push(Finding::refused(format!("`{key}` must be there")));
         }
     }
-    let completed = fields
-        .get("Status")
-        .is_some_and(|status| status.eq_ignore_ascii_case("completed"));
+    let completed = is_completed(fields);
     if completed && !said("EndTime") {
         findings.push(Finding::harmful(
             "it is completed without an `EndTime`, and falls into no month",
