@@ -13,10 +13,12 @@ use federation::names::{DatacenterName, NodeName};
 use federation::usage::{Acknowledged, FORMAT, Header, Refused};
 use flate2::{Compression, write::GzEncoder};
 use sha2::{Digest as _, Sha256};
-use ureq::tls::{Certificate, ClientCert, PemItem, PrivateKey, RootCerts, TlsConfig, parse_pem};
+use ureq::Body;
+use ureq::http::Response;
 
 use crate::ledger::{Batch, LedgerError, Outbox};
 use crate::settings::Accounting;
+use crate::wire;
 
 /// Entries in a delivery.
 const ENTRIES: usize = 1_000;
@@ -342,33 +344,7 @@ impl Https {
     }
 
     fn connect(&self) -> Result<ureq::Agent, String> {
-        let identity = &self.accounting.identity;
-        let items = |path: &std::path::Path| -> Result<Vec<PemItem<'static>>, String> {
-            let pem = std::fs::read(path)
-                .map_err(|error| format!("cannot read {}: {error}", path.display()))?;
-            let items: Result<Vec<_>, _> = parse_pem(&pem).collect();
-            items.map_err(|error| format!("{} is no PEM file: {error}", path.display()))
-        };
-        let certificates = |path| -> Result<Vec<Certificate<'static>>, String> {
-            let certificate = |item| match item {
-                PemItem::Certificate(certificate) => Some(certificate),
-                _ => None,
-            };
-            Ok(items(path)?.into_iter().filter_map(certificate).collect())
-        };
-        let key = |item| match item {
-            PemItem::PrivateKey(key) => Some(key),
-            _ => None,
-        };
-        let key: Option<PrivateKey<'static>> = items(&identity.key)?.into_iter().find_map(key);
-        let key = key.ok_or_else(|| format!("{} has no key", identity.key.display()))?;
-        let chain = certificates(identity.certificate.as_path())?;
-        let tls = TlsConfig::builder()
-            .root_certs(RootCerts::new_with_certs(&certificates(
-                identity.ca.as_path(),
-            )?))
-            .client_cert(Some(ClientCert::new_with_certs(&chain, key)))
-            .build();
+        let tls = wire::tls(&self.accounting.identity).map_err(|error| error.to_string())?;
         let config = ureq::Agent::config_builder()
             .tls_config(tls)
             .https_only(true)
@@ -383,6 +359,22 @@ impl Https {
         Ok(config.new_agent())
     }
 
+    /// Asks how far the service has a ledger that nobody has: whether it takes this node for whom it is.
+    ///
+    /// # Errors
+    /// When there is no answer, or it is a refusal.
+    pub fn greet(&self, limit: Duration) -> Result<(), String> {
+        let address = &self.accounting.address;
+        let asked = self.connect()?.get(format!("{address}/v1/usage/none"));
+        let asked = asked.config().timeout_global(Some(limit)).build();
+        let answer =
+            answer(asked.call()).map_err(|reason| format!("cannot reach {address}: {reason}"))?;
+        match answer.status {
+            200 => Ok(()),
+            status => Err(format!("{address} says {status}: {}", short(&answer.body))),
+        }
+    }
+
     fn send(&self, delivery: &Delivery) -> Result<Answer, String> {
         let held = self.agent.borrow().clone();
         let agent = match held {
@@ -395,16 +387,20 @@ impl Https {
             .header("Content-Encoding", "gzip")
             .header("Atoll-Digest", &delivery.digest)
             .send(&delivery.body[..]);
-        let mut response = response.map_err(|error| error.to_string())?;
-        let body = response.body_mut().with_config().limit(ANSWER);
-        let body = body.lossy_utf8(true).read_to_string();
-        let answer = Answer {
-            status: response.status().as_u16(),
-            body: body.map_err(|error| error.to_string())?,
-        };
+        let answer = answer(response)?;
         *self.agent.borrow_mut() = Some(agent);
         Ok(answer)
     }
+}
+
+fn answer(response: Result<Response<Body>, ureq::Error>) -> Result<Answer, String> {
+    let mut response = response.map_err(|error| error.to_string())?;
+    let body = response.body_mut().with_config().limit(ANSWER);
+    let body = body.lossy_utf8(true).read_to_string();
+    Ok(Answer {
+        status: response.status().as_u16(),
+        body: body.map_err(|error| error.to_string())?,
+    })
 }
 
 impl Door for Https {

@@ -28,8 +28,8 @@ const MAY_USE: walls::Table = &[
     (
         "command",
         &[
-            "cgroup", "cli", "clock", "consul", "discover", "gpu", "ledger", "nomad", "print",
-            "run", "settings", "wire",
+            "cgroup", "cli", "clock", "consul", "deliver", "discover", "gpu", "ledger", "nomad",
+            "print", "run", "settings",
         ],
     ),
     (

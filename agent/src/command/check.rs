@@ -1,20 +1,19 @@
 //! `atoll-agent check`: whether everything that the agent needs is there.
 
 use std::fmt::Write as _;
-use std::net::ToSocketAddrs as _;
 use std::path::Path;
 use std::time::Duration;
 
 use crate::cgroup::{Roots, Version};
 use crate::command::Output;
 use crate::consul::Consul;
+use crate::deliver::Https;
 use crate::discover::Machine;
 use crate::gpu::{self, Answer, Gpus as _, Inventory};
 use crate::nomad::Nomad;
 use crate::settings::{Accounting, Settings, SettingsError};
-use crate::wire;
 
-/// How long a connection may take.
+/// How long the accounting service may take.
 const CONNECT: Duration = Duration::from_secs(5);
 
 /// How one thing is.
@@ -204,23 +203,7 @@ fn accounting(settings: Option<&Accounting>) -> Finding {
             "no `accounting` in the settings: nothing is delivered".to_owned(),
         );
     };
-    finding(what, reach(settings))
-}
-
-fn reach(settings: &Accounting) -> Result<String, String> {
-    wire::tls(&settings.identity).map_err(|error| error.to_string())?;
-    let authority = settings.address.authority();
-    let authority = match authority.rsplit_once(':') {
-        Some((_, port)) if port.parse::<u16>().is_ok() => authority.to_owned(),
-        _ => format!("{authority}:443"),
-    };
-    let failed = |error: std::io::Error| format!("cannot reach {authority}: {error}");
-    let mut refused = None;
-    for address in authority.to_socket_addrs().map_err(failed)? {
-        match std::net::TcpStream::connect_timeout(&address, CONNECT) {
-            Ok(_) => return Ok(format!("{authority} takes connections")),
-            Err(error) => refused = Some(error),
-        }
-    }
-    Err(refused.map_or_else(|| format!("{authority} has no address"), failed))
+    let known = Https::new(settings.clone()).greet(CONNECT);
+    let known = known.map(|()| format!("{} knows this node", settings.address));
+    finding(what, known)
 }
