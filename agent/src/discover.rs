@@ -15,6 +15,48 @@ use crate::nomad::Node;
 /// Version of [`Capacity::meta`].
 const SCHEMA: &str = "1";
 
+/// What is said of a node whose Nomad does not answer.
+pub const SILENT: &str = "Nomad on this node does not answer";
+/// How often Nomad is asked what it knows of the node, in µs; each time while it is not ready.
+const ASK_US: i64 = 60_000_000;
+
+/// What Nomad said of the node last: it is not asked each time, and what it said stays when it is gone.
+#[derive(Debug, Default)]
+pub struct Known {
+    node: Option<Node>,
+    asked_us: Option<i64>,
+    is_silent: bool,
+}
+
+impl Known {
+    /// Whether Nomad is to be asked, at a time in µs of the boot clock.
+    pub fn is_due(&self, now_us: i64) -> bool {
+        let is_ready = self.node.as_ref().is_some_and(Node::is_ready) && !self.is_silent;
+        let asked = self.asked_us.filter(|_| is_ready);
+        asked.is_none_or(|at| now_us - at >= ASK_US)
+    }
+
+    /// Takes what Nomad said, if it did.
+    pub fn take<E>(&mut self, now_us: i64, answer: Result<Node, E>) {
+        self.asked_us = Some(now_us);
+        self.is_silent = answer.is_err();
+        self.node = answer.ok().or(self.node.take());
+    }
+
+    /// What the node has, by what Nomad said last and the others say now.
+    pub fn seen(&self, datacenter: &str, machine: &Machine, gpus: &Answer<Inventory>) -> Capacity {
+        let seen = capacity(datacenter, machine, self.node.as_ref(), gpus);
+        Capacity {
+            not_ready: if self.is_silent {
+                Some(SILENT.to_owned())
+            } else {
+                seen.not_ready
+            },
+            ..seen
+        }
+    }
+}
+
 /// What the kernel says of the machine.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Machine {
@@ -61,7 +103,9 @@ pub struct Capacity {
     pub gpu_driver: Option<String>,
     /// The GPUs.
     pub gpus: Vec<Gpu>,
-    /// What is wrong, each in a sentence.
+    /// Why Nomad starts nothing on it, if it is so.
+    pub not_ready: Option<String>,
+    /// What else is wrong, each in a sentence.
     pub problems: Vec<String>,
 }
 
@@ -171,6 +215,9 @@ pub fn capacity(
         disk_mib: known(|node| node.disk_mib).unwrap_or(machine.disk_mib),
         gpu_driver: inventory.driver.clone(),
         gpus: all(inventory, devices.as_ref()),
+        not_ready: node
+            .filter(|node| !node.is_ready())
+            .map(|node| format!("Nomad's servers call this node {}", node.status)),
         problems,
     }
 }

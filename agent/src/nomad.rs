@@ -85,6 +85,8 @@ pub struct Node {
     pub name: String,
     /// Its datacenter.
     pub datacenter: String,
+    /// `ready`, or why Nomad's servers start nothing on it: `initializing`, `down`, `disconnected`.
+    pub status: String,
     /// What kind of node it is, by its metadata.
     pub kind: Option<String>,
     /// Cores.
@@ -97,6 +99,13 @@ pub struct Node {
     pub disk_mib: u64,
     /// Devices, by model.
     pub devices: Vec<Devices>,
+}
+
+impl Node {
+    /// Whether the servers start allocations on it.
+    pub fn is_ready(&self) -> bool {
+        self.status == "ready"
+    }
 }
 
 /// The devices of one model.

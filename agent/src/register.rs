@@ -13,9 +13,9 @@ use federation::names::NodeName;
 
 use crate::clock::Clock;
 use crate::consul::{Beat, Consul, Registry};
-use crate::discover::{Capacity, Machine, capacity};
+use crate::discover::{Capacity, Known, Machine};
 use crate::gpu::Gpus;
-use crate::nomad::{Node, Nomad, NomadError};
+use crate::nomad::{Nomad, NomadError};
 use crate::settings::Settings;
 use crate::threads;
 use crate::wire::WireError;
@@ -29,8 +29,6 @@ const BEAT_US: i64 = 20_000_000;
 const LOOK_US: i64 = 20_000_000;
 /// How often it is asked whether something is due.
 const TURN: Duration = Duration::from_secs(4);
-/// How often Nomad is asked what it knows of the node, in µs.
-const ASK_US: i64 = 60_000_000;
 const TTL: &str = "60s";
 /// How long a silent node is remembered: a repair takes days.
 const FORGET_AFTER: &str = "72h";
@@ -202,10 +200,12 @@ impl Registrar {
 
 /// The state of the check, and its text, which holds no time.
 fn state(capacity: &Capacity) -> (Health, String) {
-    if capacity.problems.is_empty() {
-        (Health::Passing, "all is well".to_owned())
-    } else {
-        (Health::Warning, capacity.problems.join("; "))
+    let wrong = capacity.not_ready.iter().chain(&capacity.problems);
+    let text = wrong.map(String::as_str).collect::<Vec<_>>().join("; ");
+    match (&capacity.not_ready, capacity.problems.is_empty()) {
+        (Some(_), _) => (Health::Critical, text),
+        (None, false) => (Health::Warning, text),
+        (None, true) => (Health::Passing, "all is well".to_owned()),
     }
 }
 
@@ -224,18 +224,19 @@ pub fn start<G: Gpus + Sync + 'static>(
     let datacenter = settings.datacenter.clone();
     let keep = move || {
         let mut known = Known::default();
-        let (mut found, mut looked_us) = (None, i64::MIN);
+        let (mut found, mut looked_us) = (None::<Capacity>, i64::MIN);
         loop {
             let now_us = clock.now().boot_us;
-            if now_us >= looked_us.saturating_add(LOOK_US) {
-                let node = known.node(now_us, &nomad);
+            // Whoever waits for the node to be ready should not wait for longer than it takes.
+            let is_ready = found
+                .as_ref()
+                .is_some_and(|found| found.not_ready.is_none());
+            if !is_ready || now_us >= looked_us.saturating_add(LOOK_US) {
+                if known.is_due(now_us) {
+                    known.take(now_us, nomad.node());
+                }
                 let machine = Machine::read(Path::new("/"));
-                found = Some(capacity(
-                    datacenter.as_str(),
-                    &machine,
-                    node,
-                    &gpus.inventory(),
-                ));
+                found = Some(known.seen(datacenter.as_str(), &machine, &gpus.inventory()));
                 looked_us = now_us;
             }
             let failures = registrar.failures();
@@ -269,21 +270,4 @@ pub enum RegisterError {
     /// The machine has no thread left.
     #[error("cannot start the thread that registers the node: {0}")]
     Thread(std::io::Error),
-}
-
-/// What Nomad said of the node last: it is not asked each time, and what it said stays when it is gone.
-#[derive(Debug, Default)]
-struct Known {
-    node: Option<Node>,
-    asked_us: Option<i64>,
-}
-
-impl Known {
-    fn node(&mut self, now_us: i64, nomad: &Nomad) -> Option<&Node> {
-        if self.asked_us.is_none_or(|at| now_us - at >= ASK_US) {
-            self.asked_us = Some(now_us);
-            self.node = nomad.node().ok().or(self.node.take());
-        }
-        self.node.as_ref()
-    }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use agent::discover::{Capacity, Machine, capacity};
+use agent::discover::{Capacity, Known, Machine, SILENT, capacity};
 use agent::gpu::{Answer, Found, Inventory};
 use agent::nomad::{Devices, Node};
 
@@ -23,6 +23,7 @@ fn node(gpus: &[(&str, bool)]) -> Node {
         id: "n-1".to_owned(),
         name: "example-one-wn-1".to_owned(),
         datacenter: "example-one".to_owned(),
+        status: "ready".to_owned(),
         kind: Some("compute".to_owned()),
         cores: 16,
         mhz: 41_600,
@@ -60,6 +61,32 @@ fn none() -> Answer<Inventory> {
 
 fn of(node: &Node, gpus: &Answer<Inventory>) -> Capacity {
     capacity("example-one", &machine(), Some(node), gpus)
+}
+
+#[test]
+fn a_node_that_nomad_starts_nothing_on_is_not_ready() {
+    assert_eq!(of(&node(&[]), &none()).not_ready, None);
+    let down = Node {
+        status: "down".to_owned(),
+        ..node(&[])
+    };
+    let why = of(&down, &none()).not_ready.unwrap();
+    assert_eq!(why, "Nomad's servers call this node down");
+    let mut known = Known::default();
+    assert!(known.is_due(0));
+    known.take(0, Err::<Node, _>(()));
+    assert_eq!(
+        known.seen("d", &machine(), &none()).not_ready.unwrap(),
+        SILENT
+    );
+    // It is asked again soon, and what it said stays when it is gone.
+    assert!(known.is_due(1));
+    known.take(1, Ok::<_, ()>(node(&[])));
+    assert_eq!(known.seen("d", &machine(), &none()).not_ready, None);
+    assert!(!known.is_due(59_000_000) && known.is_due(60_000_001));
+    known.take(60_000_001, Err(()));
+    let seen = known.seen("d", &machine(), &none());
+    assert_eq!((seen.not_ready.as_deref(), seen.cores), (Some(SILENT), 16));
 }
 
 #[test]

@@ -14,6 +14,7 @@ fn node() -> Node {
         id: NODE.to_owned(),
         name: "n".to_owned(),
         datacenter: "d".to_owned(),
+        status: "ready".to_owned(),
         kind: None,
         cores: 4,
         mhz: 8_000,

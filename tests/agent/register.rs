@@ -104,6 +104,13 @@ fn changed_facts_are_registered_and_a_changed_state_is_told_at_once() {
     registrar.tick(&consul, SECOND, &node).unwrap();
     let sick = "beat site-capacity-example-one-wn-1 Warning Nomad calls GPU a unhealthy";
     assert_eq!(consul.take(), [sick]);
+    node.not_ready = Some("Nomad on this node does not answer".to_owned());
+    registrar.tick(&consul, SECOND, &node).unwrap();
+    let down = "beat site-capacity-example-one-wn-1 Critical Nomad on this node does not answer; Nomad calls GPU a unhealthy";
+    assert_eq!(consul.take(), [down]);
+    node.not_ready = None;
+    registrar.tick(&consul, SECOND, &node).unwrap();
+    assert_eq!(consul.take(), [sick]);
     node.cores = 9;
     registrar.tick(&consul, 2 * SECOND, &node).unwrap();
     assert_eq!(

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use crate::command::Output;
-use crate::discover::{Capacity, Machine, capacity};
+use crate::discover::{Capacity, Known, Machine};
 use crate::gpu::{self, Gpus as _};
 use crate::nomad::Nomad;
 use crate::settings::Settings;
@@ -14,16 +14,14 @@ pub fn look(settings: &Settings) -> Capacity {
     let machine = Machine::read(Path::new("/"));
     let gpus = gpu::start(settings.gpu_library.clone()).inventory();
     let node = Nomad::new(&settings.nomad, 0).and_then(|nomad| nomad.node());
-    let mut capacity = capacity(
-        settings.datacenter.as_str(),
-        &machine,
-        node.as_ref().ok(),
-        &gpus,
-    );
-    if let Err(error) = node {
-        capacity.problems.push(error.to_string());
+    let why = node.as_ref().err().map(ToString::to_string);
+    let mut known = Known::default();
+    known.take(0, node);
+    let seen = known.seen(settings.datacenter.as_str(), &machine, &gpus);
+    Capacity {
+        problems: seen.problems.into_iter().chain(why).collect(),
+        ..seen
     }
-    capacity
 }
 
 /// The capacity as text.
@@ -75,7 +73,7 @@ fn table(capacity: &Capacity) -> String {
             gpu.id, gpu.model, gpu.memory_mib
         );
     }
-    for problem in &capacity.problems {
+    for problem in capacity.not_ready.iter().chain(&capacity.problems) {
         let _ = writeln!(text, "problem     {problem}");
     }
     text

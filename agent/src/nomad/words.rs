@@ -23,6 +23,7 @@ pub fn node_of(node: &api::Equipped) -> Node {
         id: node.id.clone(),
         name: node.name.clone(),
         datacenter: node.datacenter.clone(),
+        status: node.status.clone(),
         kind: node
             .meta
             .as_ref()

@@ -78,6 +78,7 @@ fn list(followed: &Shared, node_id: &str, ids: &[&str], second: i64) {
         id: node_id.to_owned(),
         name: "n".to_owned(),
         datacenter: "d".to_owned(),
+        status: "ready".to_owned(),
         kind: None,
         cores: 1,
         mhz: 1,

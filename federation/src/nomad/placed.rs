@@ -200,6 +200,9 @@ pub struct Equipped {
     pub name: String,
     /// Its datacenter.
     pub datacenter: String,
+    /// `initializing`, `ready`, `down` or `disconnected`.
+    #[serde(default)]
+    pub status: String,
     /// Merged static and dynamic metadata.
     #[serde(default)]
     pub meta: Option<BTreeMap<String, String>>,
