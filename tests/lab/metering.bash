@@ -436,6 +436,7 @@ metering_cases() {
 	try "three jobs are metered: GPU, CPU and wall time are the truth" metered_three
 	try "discover and check tell by hand what the node has, and that all is there" by_hand
 	try "the agent's token reads what it needs of Nomad, and writes nothing" read_only
+	try "a node whose Nomad is away is critical in Consul, until it is back" nomad_away
 	try "beats cost Consul's servers no write" beats_write_nothing
 	try "a job of 50 ms is metered, whatever runs it" metered_short
 	try "jobs that Nomad forgets the moment they are over are metered, each with its facts, once" forgotten_at_once

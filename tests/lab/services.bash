@@ -15,6 +15,22 @@ by_hand() {
 	! grep '^problem' "$LOG" || wrong "discover finds a problem"
 	expect 0 on h4 sudo atoll-agent check
 	for what in settings cgroup gpu nomad consul ledger accounting; do said "^ok +$what +[^ ]"; done
+	# The accounting service is there, but does not take everybody for the node.
+	on h4 "sed 's|certs/agent.pem|certs/nomad.pem|; s|/agent-key|/nomad-key|' /etc/atoll-agent/agent.toml >/tmp/foreign.toml"
+	expect 1 on h4 sudo atoll-agent --settings /tmp/foreign.toml check
+	said '^ok +nomad +'
+	said '^failed +accounting +cannot reach https://.*certificate'
+}
+
+# A node on which nothing can be started is not offered to anybody.
+nomad_away() {
+	trap 'on h4 sudo systemctl start nomad' EXIT
+	on h4 sudo systemctl stop nomad
+	wait_for 90 "registered | grep -q ' critical Nomad on this node does not answer | critical '" ||
+		wrong "Consul does not know it: $(registered)"
+	on h4 sudo systemctl start nomad
+	trap - EXIT
+	wait_for 90 "registered | grep -q ' passing all is well | passing '" || wrong "Consul does not know that it is back: $(registered)"
 }
 
 # registered: what Consul's servers have of the node's registration and when that was written, and what its own agent has.
