@@ -205,8 +205,9 @@ impl Daemon<'_> {
         let recognized = recognize(&mut self.meter, &self.ledger, &followed.allocations);
         self.unread(recognized.as_ref().err())?;
         let snapshot = self.groups.read(&self.meter.drivers(&followed.allocations));
-        let busy = self.busy(&followed);
+        // The moment is that of the counters: a driver may take seconds to answer.
         let now = self.clock.now();
+        let busy = self.busy(&followed);
         let bodies = self.meter.observe(
             now,
             self.clock.boot_id(),

@@ -40,6 +40,20 @@ impl Groups for NoGroups {
     fn wait(&mut self, _: Duration) {}
 }
 
+/// A driver that takes five seconds to say nothing.
+struct Slow(Arc<Clocks>);
+
+impl Gpus for Slow {
+    fn inventory(&self) -> Answer<gpu::Inventory> {
+        Answer::Late
+    }
+
+    fn busy(&self, _: &str, _: u64) -> Answer<Busy> {
+        *self.0.0.lock().unwrap() += 5;
+        Answer::Late
+    }
+}
+
 struct NoGpus;
 
 impl Gpus for NoGpus {
@@ -54,7 +68,8 @@ impl Gpus for NoGpus {
 
 fn started(id: &str) -> nomad::Allocation {
     let task = serde_json::json!({
-        "name": "main", "driver": "docker", "cpu_mhz": 1, "cores": 0, "memory_mib": 1, "devices": [],
+        "name": "main", "driver": "docker", "cpu_mhz": 1, "cores": 0, "memory_mib": 1,
+        "devices": [{"id": "GPU-1", "vendor": "nvidia", "type": "gpu", "model": "Example"}],
     });
     let facts = serde_json::json!({
         "id": id, "namespace": "n", "job": "j", "group": "g", "name": "j.g[0]", "started_us": 1_000_000,
@@ -92,14 +107,20 @@ fn list(followed: &Shared, node_id: &str, ids: &[&str], second: i64) {
 
 /// Tells a story of a daemon whose ledger is in a folder of its own.
 fn with_daemon(story: impl FnOnce(&mut Daemon, &Path, &dyn Fn(i64))) {
+    with_gpus(false, story);
+}
+
+/// The same, with a driver that takes long, or none.
+fn with_gpus(slow_gpus: bool, story: impl FnOnce(&mut Daemon, &Path, &dyn Fn(i64))) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ledger.db");
-    let clock = Clocks(Mutex::new(1));
+    let clock = Arc::new(Clocks(Mutex::new(1)));
     let (ledger, _) = Ledger::open(&path).unwrap();
+    let slow = Slow(Arc::clone(&clock));
     let mut daemon = Daemon {
-        clock: &clock,
+        clock: &*clock,
         groups: Box::new(NoGroups),
-        gpus: &NoGpus,
+        gpus: if slow_gpus { &slow } else { &NoGpus },
         meter: Meter::new(ledger.committed()),
         ledger,
         followed: Arc::default(),
@@ -192,6 +213,19 @@ fn after_a_disk_was_full_for_too_long_all_are_asked_for_again() {
         daemon.complain(&full).unwrap();
         assert_eq!(asks(&daemon.followed), Some(question));
         assert_eq!(daemon.meter.state().metered(), 1, "as the ledger has it");
+    });
+}
+
+/// What counters say is of the moment at which they were read.
+#[test]
+fn a_driver_that_takes_long_moves_no_time() {
+    with_gpus(true, |daemon, _, set| {
+        list(&daemon.followed, NODE, &["a"], 1);
+        daemon.tick(false).unwrap();
+        set(2);
+        daemon.tick(false).unwrap();
+        assert_eq!(daemon.clock.now(), at(7), "it was asked");
+        assert_eq!(daemon.meter.state().time.last, Some(at(2)));
     });
 }
 
