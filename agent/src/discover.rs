@@ -10,47 +10,57 @@ use std::path::Path;
 use sha2::{Digest as _, Sha256};
 
 use crate::gpu::{Answer, Inventory};
-use crate::nomad::Node;
+use crate::nomad::{Node, NomadError};
 
 /// Version of [`Capacity::meta`].
 const SCHEMA: &str = "1";
 
-/// What is said of a node whose Nomad does not answer.
-pub const SILENT: &str = "Nomad on this node does not answer";
-/// How often Nomad is asked what it knows of the node, in µs; each time while it is not ready.
+/// How often Nomad is asked what it knows of the node, in µs; and how soon again, while it is not ready.
 const ASK_US: i64 = 60_000_000;
+const AGAIN_US: i64 = 10_000_000;
+/// After so many failures in turn it is not one of those seconds in which servers elect a leader.
+const FAILURES: u32 = 2;
 
 /// What Nomad said of the node last: it is not asked each time, and what it said stays when it is gone.
 #[derive(Debug, Default)]
 pub struct Known {
     node: Option<Node>,
     asked_us: Option<i64>,
-    is_silent: bool,
+    failures: u32,
+    /// Why it did not answer, in a sentence that does not change with time.
+    why: Option<&'static str>,
 }
 
 impl Known {
     /// Whether Nomad is to be asked, at a time in µs of the boot clock.
     pub fn is_due(&self, now_us: i64) -> bool {
-        let is_ready = self.node.as_ref().is_some_and(Node::is_ready) && !self.is_silent;
-        let asked = self.asked_us.filter(|_| is_ready);
-        asked.is_none_or(|at| now_us - at >= ASK_US)
+        let is_ready = self.node.as_ref().is_some_and(Node::is_ready) && self.failures == 0;
+        let pause_us = if is_ready { ASK_US } else { AGAIN_US };
+        self.asked_us.is_none_or(|at| now_us - at >= pause_us)
     }
 
-    /// Takes what Nomad said, if it did.
-    pub fn take<E>(&mut self, now_us: i64, answer: Result<Node, E>) {
+    /// Takes what Nomad said, or why it did not.
+    pub fn take(&mut self, now_us: i64, answer: Result<Node, NomadError>) {
         self.asked_us = Some(now_us);
-        self.is_silent = answer.is_err();
-        self.node = answer.ok().or(self.node.take());
+        match answer {
+            Ok(node) => {
+                self.node = Some(node);
+                (self.failures, self.why) = (0, None);
+            }
+            Err(error) => {
+                self.failures += 1;
+                self.why = Some(error.in_short());
+            }
+        }
     }
 
     /// What the node has, by what Nomad said last and the others say now.
     pub fn seen(&self, datacenter: &str, machine: &Machine, gpus: &Answer<Inventory>) -> Capacity {
         let seen = capacity(datacenter, machine, self.node.as_ref(), gpus);
         Capacity {
-            not_ready: if self.is_silent {
-                Some(SILENT.to_owned())
-            } else {
-                seen.not_ready
+            not_ready: match self.why {
+                Some(why) if self.failures >= FAILURES => Some(why.to_owned()),
+                _ => seen.not_ready,
             },
             ..seen
         }

@@ -166,6 +166,19 @@ pub enum NomadError {
     Unheard(Duration),
 }
 
+impl NomadError {
+    /// In a sentence that does not change from one time to the next.
+    pub fn in_short(&self) -> &'static str {
+        match self {
+            Self::Wire(error) if error.status().is_some() => {
+                "Nomad on this node answers with errors only: its servers may have no leader, or do not know the agent's token"
+            }
+            Self::NoClient(_) => "the Nomad agent on this node is no client",
+            Self::Wire(_) | Self::Unheard(_) => "Nomad on this node does not answer",
+        }
+    }
+}
+
 /// The node's Nomad agent.
 #[derive(Debug)]
 pub struct Nomad {

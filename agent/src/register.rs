@@ -224,15 +224,13 @@ pub fn start<G: Gpus + Sync + 'static>(
     let datacenter = settings.datacenter.clone();
     let keep = move || {
         let mut known = Known::default();
-        let (mut found, mut looked_us) = (None::<Capacity>, i64::MIN);
+        let (mut found, mut looked_us) = (None, i64::MIN);
         loop {
             let now_us = clock.now().boot_us;
             // Whoever waits for the node to be ready should not wait for longer than it takes.
-            let is_ready = found
-                .as_ref()
-                .is_some_and(|found| found.not_ready.is_none());
-            if !is_ready || now_us >= looked_us.saturating_add(LOOK_US) {
-                if known.is_due(now_us) {
+            let is_due = known.is_due(now_us);
+            if is_due || now_us >= looked_us.saturating_add(LOOK_US) {
+                if is_due {
                     known.take(now_us, nomad.node());
                 }
                 let machine = Machine::read(Path::new("/"));
