@@ -282,6 +282,32 @@ fn what_ran_before_it_started_is_no_life_of_it() {
     }
 }
 
+/// Servers that have lost its node call it over without knowing that it has started.
+#[test]
+fn what_lives_though_it_is_called_over_loses_nothing() {
+    let mut node = Node::new();
+    node.watch(1);
+    remember_as_pending(&mut node, true);
+    node.end(ID);
+    let start_us = node.wall_us + S;
+    for second in 1..=30 {
+        node.pass(S);
+        node.used(ID, "main", second * 10);
+        node.look();
+    }
+    assert!(node.bodies.is_empty());
+    node.start(ID, &["main"]);
+    node.allocations.get_mut(ID).unwrap().facts.started_us = start_us;
+    node.watch(1);
+    node.look_as(true);
+    let used: u64 = node
+        .intervals(ID, "main")
+        .iter()
+        .map(|i| i.cpu.used_us)
+        .sum();
+    assert_eq!(used, 300);
+}
+
 /// By whom it was used nobody saw: a burst of others came and went in the same look.
 #[test]
 fn use_alone_shows_that_one_has_run() {

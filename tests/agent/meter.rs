@@ -180,6 +180,56 @@ fn a_task_that_ends_cuts_its_allocation() {
     assert_eq!((bounds("main"), bounds("side")), (vec![70, 70], vec![0, 0]));
 }
 
+/// Nomad tells of an end a look or more after it was: a group goes, another one, then the word comes.
+#[test]
+fn what_goes_on_after_a_late_word_of_an_end_has_all_looks_since_as_bound() {
+    let mut node = Node::new();
+    node.start("a", &["main", "side", "third"]);
+    for task in ["main", "side", "third"] {
+        node.used("a", task, 0);
+    }
+    node.look();
+    node.pass(S);
+    node.used("a", "main", 1_000);
+    node.look();
+    node.remove("a", "side", 0);
+    node.remove("a", "third", 0);
+    // Both are over now, one after the other; that is told three looks later.
+    node.pass(S);
+    let ends = [node.wall_us, node.wall_us + S / 5];
+    for used_us in [1_010, 1_020] {
+        node.used("a", "main", used_us);
+        node.look();
+        node.pass(S / 10);
+    }
+    node.pass(S);
+    node.used("a", "main", 1_500);
+    let told = node.allocations.get_mut("a").unwrap();
+    for (task, end_us) in ["side", "third"].into_iter().zip(ends) {
+        let times = told.task_times.get_mut(task).unwrap();
+        times.running = false;
+        times.finished_us = Some(end_us);
+    }
+    node.look();
+    node.pass(S);
+    node.used("a", "main", 1_600);
+    node.look_as(true);
+    let intervals = node.intervals("a", "main");
+    let each: Vec<_> = intervals
+        .iter()
+        .map(|i| (i.held_us, i.cpu.used_us, i.cpu.bound_us))
+        .collect();
+    // The first 1,000 were there before; 10 at the moment of the first end, 10 and 480 after it.
+    assert_eq!(
+        each,
+        [
+            (2_000_000, 1_500, 490),
+            (200_000, 0, 490),
+            (2_000_000, 100, 480)
+        ]
+    );
+}
+
 #[test]
 fn a_counter_that_begins_anew_begins_an_interval() {
     let mut node = Node::new();

@@ -7,6 +7,8 @@ use crate::gpu::Busy;
 
 /// Samples come late and in lots: so much may lie in the next answer.
 const LATE_US: u64 = 2_000_000;
+/// It is asked a little after the moment of a look.
+const AHEAD_US: u64 = 500_000;
 
 /// What an interval says of a GPU.
 pub(crate) struct Closed {
@@ -27,25 +29,41 @@ struct Passed {
 
 impl OpenGpu {
     /// Takes an answer; `held_us` is how long the device has been held since the last cut.
+    ///
+    /// Two answers in turn share the sample between them: only the widest end counts.
     pub(crate) fn take(&mut self, busy: &Busy, held_us: u64) {
         self.round_us += busy.rounded_us();
-        // Two answers in turn share the sample between them: only the widest end counts.
-        self.end_us = self.end_us.max(busy.end_us);
         self.loose_us += busy.guessed_us;
         self.guessed |= busy.guessed_us > 0;
-        // Of the first answer some may be of before the device was held: what is not known goes first.
-        let before_us = (busy.seen_us + busy.hole_us).saturating_sub(held_us);
-        let before_us = if self.answered { 0 } else { before_us };
-        let mut hole_us = busy.hole_us.saturating_sub(before_us);
-        let before_us = before_us.saturating_sub(busy.hole_us);
-        let seen_us = busy.seen_us - before_us;
-        let least_us = busy.busy_us.saturating_sub(before_us);
+        // It tells of no more than has passed: but of the first answer some may be of before the device
+        // was held, and the driver's clock may have been set. What is not known goes first.
+        let passed_us = (held_us + self.owed_us).saturating_sub(self.told_us());
+        let all_us = busy.seen_us + busy.hole_us;
+        let most_us = match (self.answered, busy.hole_us) {
+            (false, _) => passed_us,
+            (true, 0) => passed_us + AHEAD_US,
+            // How old its newest sample is nobody knows, where its clock was set.
+            (true, _) if all_us > passed_us => {
+                self.adrift_us = LATE_US;
+                passed_us.saturating_sub(LATE_US)
+            }
+            (true, _) => all_us,
+        };
+        let over_us = all_us.saturating_sub(most_us);
+        let mut hole_us = busy.hole_us.saturating_sub(over_us);
+        let over_us = over_us.saturating_sub(busy.hole_us).min(busy.seen_us);
+        let seen_us = busy.seen_us - over_us;
+        let least_us = busy.busy_us.saturating_sub(over_us);
         self.loose_us += busy.busy_us.min(seen_us).saturating_sub(least_us);
+        let ahead_us = (hole_us + seen_us).saturating_sub(passed_us);
+        self.end_us = self.end_us.max(busy.end_us + ahead_us);
         // The newest sample is of a moment ago: what is missing beyond that nobody will tell.
-        let told_us = self.told_us() + hole_us + seen_us;
-        let missing_us = (held_us + self.owed_us).saturating_sub(told_us);
         if seen_us > 0 {
-            hole_us += missing_us.saturating_sub(LATE_US);
+            let missing_us = passed_us.saturating_sub(hole_us + seen_us);
+            if missing_us > LATE_US {
+                self.adrift_us = LATE_US;
+                hole_us += missing_us - LATE_US;
+            }
         }
         if hole_us > 0 {
             let before = std::mem::take(&mut self.told);
@@ -118,7 +136,7 @@ impl OpenGpu {
         };
         let later_us = (late.later_us + own.later_us).min(self.told_us());
         let loose_us = self.loose_us + later_us + late.told.seen_us.min(told_us);
-        let bound_us = self.round_us + self.end_us + unseen_us + loose_us;
+        let bound_us = self.round_us + self.end_us + unseen_us + loose_us + self.adrift_us;
         let quality = if unseen_us > LATE_US || (!self.answered && held_us > 0) {
             Quality::Gap
         } else if self.divided || !sure || self.guessed || loose_us > LATE_US {
@@ -208,7 +226,7 @@ mod tests {
         assert_eq!((closed.busy_us, closed.bound_us), (3_000_000, 1_025_000));
         assert_eq!(closed.quality, Quality::Measured);
         // And then the next one lacks it, which was busy for all of its 3 s.
-        gpu.take(&busy(2_000_000, 2_000_000, 0), 2_000_000);
+        gpu.take(&busy(2_000_000, 2_000_000, 0), 3_000_000);
         let next = gpu.close(3_000_000, true);
         assert_eq!((next.busy_us, next.bound_us), (2_000_000, 1_010_000));
         gpu.take(&busy(2_000_000, 2_000_000, 0), 2_000_000);
@@ -320,6 +338,8 @@ mod tests {
     #[derive(Debug, Clone)]
     struct Step {
         passes: usize,
+        /// By how much the driver's clock is set forward, before somebody asks.
+        set: usize,
         /// How old the newest sample is, and the oldest that is kept; nothing when nobody asks.
         asks: Option<(usize, usize)>,
         /// How long ago the cut was.
@@ -327,10 +347,15 @@ mod tests {
     }
 
     fn steps() -> impl Strategy<Value = Vec<Step>> {
+        let set = prop_oneof![4 => Just(0), 1 => 21_usize..60];
         let asks = proptest::option::weighted(0.8, (0_usize..15, 20_usize..200));
         let cuts = proptest::option::weighted(0.3, 0_usize..80);
-        let step =
-            (1_usize..120, asks, cuts).prop_map(|(passes, asks, cuts)| Step { passes, asks, cuts });
+        let step = (1_usize..120, set, asks, cuts).prop_map(|(passes, set, asks, cuts)| Step {
+            passes,
+            set,
+            asks,
+            cuts,
+        });
         proptest::collection::vec(step, 1..12)
     }
 
@@ -375,7 +400,11 @@ mod tests {
             for step in steps {
                 now += step.passes;
                 if let Some(how) = step.asks {
-                    let (answer, newest) = told(&truth, since, now, how);
+                    let (mut answer, newest) = told(&truth, since, now, how);
+                    // The first sample seems to come so much later.
+                    if answer.seen_us > 0 {
+                        answer.hole_us += step.set as u64 * TICK_US;
+                    }
                     gpu.take(&answer, (now - cut) as u64 * TICK_US);
                     since = newest;
                 }

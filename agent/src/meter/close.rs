@@ -113,14 +113,17 @@ impl Meter {
             self.settle(id, name, (*started, *finished), now, all);
         }
         for (finished, _, name) in ended {
+            let Some(open) = self.state.allocations.get_mut(id) else {
+                return;
+            };
+            open.done.insert(name.clone());
+            let held = open.held;
             // With the last one the allocation is over, and is cut there.
-            let held = self.state.allocations.get(id).map(|open| open.held);
             if listed.ended.is_none() {
                 self.cut(id, finished, now, out);
             }
             if let Some(open) = self.state.allocations.get_mut(id) {
-                open.held = held.unwrap_or_default();
-                open.done.insert(name.clone());
+                open.held = held;
             }
         }
     }

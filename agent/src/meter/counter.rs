@@ -16,6 +16,8 @@ use crate::cgroup::{Seen, Snapshot, TaskKey};
 const UNEXPLAINED_US: i64 = 3_600_000_000;
 /// What a kernel may book late of a group that is gone.
 const NOISE_US: u64 = 100_000;
+/// With more than this that may have been another group's a counter's use is not called measured.
+const MISSED_US: u64 = 20_000;
 /// How many cores a node has at most, before Nomad has told.
 const MOST_CORES: u64 = 1_024;
 /// How many stretches of unexplained use wait, a parent.
@@ -67,15 +69,6 @@ impl State {
             self.reconcile(name, keys, look);
         }
         vanished
-    }
-
-    /// Nothing is told by this look yet.
-    pub(crate) fn begin_look(&mut self) {
-        for open in self.allocations.values_mut() {
-            for task in open.tasks.values_mut() {
-                task.fresh_us = 0;
-            }
-        }
     }
 
     /// Takes what the counters that are there say.
@@ -242,6 +235,9 @@ impl State {
         if counter.epoch != reading.epoch {
             // A group before this one may have come and gone between two looks.
             counter.pending.bound_us += missed_us;
+            if missed_us > MISSED_US {
+                counter.pending.quality = counter.pending.quality.max(Quality::Inferred);
+            }
             // What a new counter shows was used in it. One that is there again goes on.
             counter.raw_us = 0;
             counter.epoch.clone_from(&reading.epoch);

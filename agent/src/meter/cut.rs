@@ -3,7 +3,7 @@
 use federation::usage::{Body, Cpu, Gpu, Interval, Moment, Quality, Task};
 
 use super::place::{Clocks, next_month_end};
-use super::state::{Counter, Open, OpenTask, Pending};
+use super::state::{Counter, Fresh, Open, OpenTask, Pending};
 
 /// What a cut needs to know of the world.
 pub(crate) struct Scene<'a> {
@@ -18,6 +18,9 @@ struct Share {
     part_us: u64,
     whole_us: u64,
 }
+
+/// How many looks are kept apart: those before Nomad tells of an end are a handful.
+const LOOKS: usize = 16;
 
 const ALL: Share = Share {
     part_us: 1,
@@ -49,11 +52,7 @@ impl Open {
         out: &mut Vec<Body>,
     ) {
         self.cut_months(to, scene, counter, out);
-        let to = self.bounded(to);
-        // Of a task that has ended nothing is of later.
-        let runs =
-            |counter: Option<&Counter>| counter.is_some_and(|c| c.present && c.has_processes);
-        self.cut_once(to, ALL, &runs, scene, counter, out);
+        self.cut_once(self.bounded(to), ALL, false, scene, counter, out);
     }
 
     /// Closes the allocation's tasks at the ends of months that lie between its last interval and `to`.
@@ -79,7 +78,7 @@ impl Open {
                 }
             };
             let held = self.held;
-            self.cut_once(end, share, &|_| true, scene, counter, out);
+            self.cut_once(end, share, true, scene, counter, out);
             self.held = held;
             end_us = next_month_end(end_us);
         }
@@ -97,7 +96,7 @@ impl Open {
         &mut self,
         to: Moment,
         share: Share,
-        goes_on: &dyn Fn(Option<&Counter>) -> bool,
+        is_month: bool,
         scene: &Scene,
         counter: &dyn Fn(&str) -> Option<Counter>,
         out: &mut Vec<Body>,
@@ -114,8 +113,13 @@ impl Open {
             let task = self.tasks.entry(facts.name.clone()).or_default();
             let counter = counter(&facts.name);
             let cores = cores(facts, self.facts.node_cores);
-            let is_past = to.boot_us < scene.now.boot_us && goes_on(counter.as_ref());
-            let later_us = if is_past { task.fresh_us } else { 0 };
+            // Of a task that has ended nothing is of later; but it may have, after the end of a month.
+            let is_over = !is_month && self.done.contains(&facts.name);
+            let other_us = if share.is_all() {
+                task.pass_looks(to.boot_us, is_over)
+            } else {
+                0
+            };
             out.push(Body::Interval(Box::new(Interval {
                 allocation: self.facts.id.clone(),
                 task: facts.name.clone(),
@@ -125,7 +129,7 @@ impl Open {
                 held_us,
                 held: self.held,
                 held_total_us: self.held_total_us,
-                cpu: task.close_cpu(held_us, share, cores, later_us, counter.as_ref()),
+                cpu: task.close_cpu(held_us, share, cores, other_us, counter.as_ref()),
                 gpus: task.close_gpus(held_us, share.is_all()),
             })));
         }
@@ -136,9 +140,11 @@ impl Open {
 
 impl OpenTask {
     /// Takes use that a counter has told.
-    pub(crate) fn take(&mut self, told: &Pending) {
+    pub(crate) fn take(&mut self, told: &Pending, boot_us: i64) {
         self.cpu.used_us += told.used_us;
-        self.fresh_us += told.used_us;
+        if told.used_us > 0 {
+            self.note_look(told.used_us, boot_us);
+        }
         self.cpu.counter_bound_us = self.cpu.counter_bound_us.max(told.counter_bound_us);
         self.cpu.bound_us += told.bound_us;
         self.cpu.quality = self.cpu.quality.max(told.quality);
@@ -149,13 +155,44 @@ impl OpenTask {
         self.cpu.used_us > 0 || self.cpu.bound_us > 0 || self.cpu.unseen_us > 0
     }
 
-    /// Of what is pending `later_us` may have been used after the cut.
+    fn note_look(&mut self, used_us: u64, boot_us: i64) {
+        self.looks.push(Fresh {
+            boot_us,
+            used_us,
+            booked: false,
+        });
+        if self.looks.len() <= LOOKS {
+            return;
+        }
+        // What is older may as well be of the look after it.
+        let oldest = self.looks.remove(0);
+        if let Some(next) = self.looks.first_mut() {
+            next.used_us += oldest.used_us;
+            next.booked |= oldest.booked;
+        }
+    }
+
+    /// How much of what is booked at a cut may be of later, and of what was booked before of this interval.
+    fn pass_looks(&mut self, to_boot_us: i64, is_over: bool) -> u64 {
+        let mut other_us = 0;
+        for look in &mut self.looks {
+            if look.booked || (look.boot_us > to_boot_us && !is_over) {
+                other_us += look.used_us;
+            }
+            look.booked = true;
+        }
+        self.looks
+            .retain(|look| look.boot_us > to_boot_us && !is_over);
+        other_us
+    }
+
+    /// Of what is booked, or was before, `other_us` may be of another interval.
     fn close_cpu(
         &mut self,
         held_us: u64,
         share: Share,
         cores: u64,
-        later_us: u64,
+        other_us: u64,
         counter: Option<&Counter>,
     ) -> Cpu {
         let pending = std::mem::take(&mut self.cpu);
@@ -171,13 +208,11 @@ impl OpenTask {
         }
         // A part by time alone may be wrong by all of it, or by all that the other one got.
         let divided_us = if share.is_all() {
-            later_us.min(used_us)
+            other_us
         } else {
             used_us.max(rest_us)
         };
-        if share.is_all() {
-            self.cpu.bound_us = divided_us;
-        } else {
+        if !share.is_all() {
             if pending.used_us > 0 {
                 quality = quality.max(Quality::Inferred);
             }

@@ -109,18 +109,18 @@ impl Meter {
             .map(|told| (told.facts.id.as_str(), told.ended.is_some()))
             .collect();
         let known_us = listing.heard.boot_us - NOMAD_LATE_US;
-        let is_false = |key: &TaskKey, at_us: i64| {
-            let over = told.get(key.allocation.as_str());
-            over.is_some_and(|over| *over || at_us < known_us)
-        };
         let state = &mut self.state;
         let glimpses = &mut state.glimpses;
-        glimpses.retain(|key, glimpse| !is_false(key, glimpse.to_boot_us));
+        glimpses.retain(|key, glimpse| match told.get(key.allocation.as_str()) {
+            Some(over) => !over && glimpse.to_boot_us >= known_us,
+            None => true,
+        });
         for (key, counter) in &mut state.counters {
             let at_us = counter.lived_boot_us.max(counter.first_boot_us);
             let is_known = state.allocations.contains_key(&key.allocation)
                 || state.over.contains_key(&key.allocation);
-            if !is_known && is_false(key, at_us) {
+            // One that lives may be over for servers that have lost its node.
+            if !is_known && at_us < known_us && told.contains_key(key.allocation.as_str()) {
                 counter.begin_anew(now);
             }
         }

@@ -171,7 +171,6 @@ impl Meter {
             unsure: before.is_none() || after_gap || self.may_have_missed(now, before, seen),
         };
         let gone = self.state.take_gone(&look);
-        self.state.begin_look();
         self.absorb(now);
         if let Some(before) = before.filter(|_| !after_gap) {
             self.cut_renewed(&gone, before, seen.snapshot, &mut out);
@@ -288,7 +287,7 @@ impl Meter {
                 if told.used_us > 0 {
                     open.used_boot_us = now.boot_us;
                 }
-                task.take(&told);
+                task.take(&told, now.boot_us);
             }
         }
         self.note_gone(now);

@@ -72,12 +72,21 @@ pub(crate) struct Open {
 pub(crate) struct OpenTask {
     pub(crate) cpu_total_us: u64,
     pub(crate) cpu: Pending,
-    /// What of that was told by the last look.
+    /// What the last looks have told: it may have been used a little before each.
     #[serde(default)]
-    pub(crate) fresh_us: u64,
+    pub(crate) looks: Vec<Fresh>,
     /// How long its use could not be known, since the last cut.
     pub(crate) unseen_us: u64,
     pub(crate) gpus: BTreeMap<String, OpenGpu>,
+}
+
+/// CPU time that a look has told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Fresh {
+    pub(crate) boot_us: i64,
+    pub(crate) used_us: u64,
+    /// Whether it is in an interval, which ended before that look.
+    pub(crate) booked: bool,
 }
 
 /// CPU time that is not in an interval yet.
@@ -113,6 +122,9 @@ pub(crate) struct OpenGpu {
     /// How much of what was before the last cut had not been told by then.
     #[serde(default)]
     pub(crate) owed_us: u64,
+    /// How far what it tells may be from where it is taken to be, since its clock was set.
+    #[serde(default)]
+    pub(crate) adrift_us: u64,
     /// Whether a rate stood for samples.
     #[serde(default)]
     pub(crate) guessed: bool,
