@@ -1,6 +1,6 @@
 //! Whatever is run, delivered, published and interrupted: the service's sums are the integrals.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use accounting::apel::{Kind, Message, Outgoing, check};
 use accounting::ledger::Usage;
@@ -18,9 +18,23 @@ use crate::schedule::{DAY, HOUR, Lived, MINUTE, Ran, unsigned, usages};
 struct Service {
     /// By VMUUID and the month of the measurement.
     cloud: BTreeMap<(String, Month), Cloud>,
+    /// By VMUUID, the names that its sums are kept by. A sum under a name of before is never taken back.
+    names: BTreeMap<String, BTreeSet<Vec<String>>>,
     /// By month, record and model.
     accelerators: BTreeMap<(Month, String, String), Gpus>,
 }
+
+/// What the service's sums are grouped by, but for the month and the status.
+const NAMES: [&str; 8] = [
+    "SiteName",
+    "CloudComputeService",
+    "GlobalUserName",
+    "FQAN",
+    "ImageId",
+    "CpuCount",
+    "BenchmarkType",
+    "Benchmark",
+];
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Cloud {
@@ -64,7 +78,11 @@ impl Service {
                 cpu_s: number("CpuDuration"),
                 completed,
             };
-            self.cloud.insert((fields["VMUUID"].to_owned(), month), row);
+            let names = NAMES.map(|name| fields.get(name).copied().unwrap_or_default().to_owned());
+            let vm = fields["VMUUID"].to_owned();
+            let kept = self.names.entry(vm.clone()).or_default();
+            kept.insert(names.to_vec());
+            self.cloud.insert((vm, month), row);
         }
     }
 
@@ -291,6 +309,9 @@ fn only_grows(before: &Service, after: &Service, world: &[Lived]) -> TestCaseRes
         prop_assert!(later.is_some_and(|later| later.wall_s >= row.wall_s
             && later.cpu_s >= row.cpu_s
             && later.completed >= row.completed));
+    }
+    for (vm, names) in &after.names {
+        prop_assert!(names.len() == 1, "{vm} is summed under {names:?}");
     }
     for lived in world {
         for (month, (wall, cpu)) in after.deltas(&lived.id) {

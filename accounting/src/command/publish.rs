@@ -69,7 +69,7 @@ pub fn run(
         target,
         queued: Vec::new(),
         renames: args.rename,
-        unnamed: BTreeMap::new(),
+        to_name: BTreeMap::new(),
         named: BTreeMap::new(),
         told: Told::default(),
     };
@@ -109,7 +109,7 @@ struct Pass {
     /// Whether what was published keeps no name.
     renames: bool,
     /// The names, by allocation, of those that are not queued yet, and of those that are published under them.
-    unnamed: BTreeMap<String, PublishedNames>,
+    to_name: BTreeMap<String, PublishedNames>,
     named: BTreeMap<String, PublishedNames>,
     told: Told,
 }
@@ -155,7 +155,7 @@ impl Pass {
             let known = if is_there {
                 &mut self.named
             } else {
-                &mut self.unnamed
+                &mut self.to_name
             };
             known.insert(id, names);
         }
@@ -189,7 +189,7 @@ impl Pass {
             }
         }
         for row in message.rows.iter().filter(|row| row.kind == "cloud") {
-            self.named.extend(self.unnamed.remove_entry(&row.key));
+            self.named.extend(self.to_name.remove_entry(&row.key));
         }
         self.queued
             .extend(message.rows.into_iter().map(|row| Published {
