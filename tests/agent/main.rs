@@ -24,5 +24,6 @@ mod property;
 mod recall;
 mod register;
 mod timeline;
+mod untold;
 #[path = "../walls.rs"]
 mod walls;
