@@ -131,3 +131,64 @@ fn a_task_that_just_started_is_asked_about_at_its_first_look() {
     node.watch(60);
     assert_eq!(asked(&node), []);
 }
+
+/// All of its life lies between two looks, and the driver has told of it by then.
+#[test]
+fn a_task_that_came_and_went_between_two_looks_is_asked_about_once() {
+    let mut node = Node::new();
+    let driver = Driver {
+        busy_until_us: WALL + 500_000,
+    };
+    look(&mut node, &driver);
+    node.pass(200_000);
+    start(&mut node, "a");
+    node.pass(400_000);
+    node.end("a");
+    node.pass(400_000);
+    look(&mut node, &driver);
+    let [one] = &node.intervals("a", "main")[..] else {
+        panic!("it is over")
+    };
+    let gpu = one.gpus.first().unwrap();
+    assert_eq!((gpu.allocated_us, gpu.busy_us), (400_000, 300_000));
+    assert_eq!(gpu.quality, Quality::Measured);
+    // Where in the answer its busy time lies is not told: some may be of after its end.
+    assert!(gpu.busy_bound_us <= 300_000, "{gpu:?}");
+    let listed: Vec<_> = node.allocations.values().cloned().collect();
+    assert_eq!(node.meter.questions(&listed), []);
+}
+
+/// One answer tells of two that held a device in turn, each within its bound.
+#[test]
+fn two_that_held_a_device_between_two_looks_are_asked_about_since_the_first() {
+    let mut node = Node::new();
+    look(&mut node, &Driver { busy_until_us: 0 });
+    for (id, other) in [("b", "a"), ("a", "b")] {
+        let start_us = node.wall_us;
+        let driver = Driver {
+            busy_until_us: start_us + 500_000,
+        };
+        let (first, second) = (format!("{id}1"), format!("{other}2"));
+        node.pass(100_000);
+        start(&mut node, &first);
+        node.pass(300_000);
+        node.end(&first);
+        start(&mut node, &second);
+        node.pass(400_000);
+        node.end(&second);
+        node.pass(200_000);
+        let listed: Vec<_> = node.allocations.values().cloned().collect();
+        let since_us = micros(start_us + 100_000);
+        assert_eq!(
+            node.meter.questions(&listed),
+            [("GPU-1".to_owned(), since_us)]
+        );
+        look(&mut node, &driver);
+        for (id, worked_us) in [(first, 300_000), (second, 100_000_u64)] {
+            let intervals = node.intervals(&id, "main");
+            let gpu = intervals.first().unwrap().gpus.first().unwrap();
+            let off_us = gpu.busy_us.abs_diff(worked_us);
+            assert!(off_us <= gpu.busy_bound_us, "{id} {gpu:?}");
+        }
+    }
+}

@@ -98,26 +98,28 @@ impl Meter {
     ///
     /// A task that has had no answer yet is asked about since its start, in µs of the
     /// wall clock, which most drivers number their samples by; so too for tasks that
-    /// are in `listed` and were not seen before. 0 is a device that begins anew.
+    /// are in `listed` and were not seen before, though they may be over by now: they
+    /// are not asked about a second time. 0 is a device that begins anew.
     pub fn questions(&self, listed: &[nomad::Allocation]) -> Vec<(String, u64)> {
-        let mut since = BTreeMap::new();
-        let lives = |new: &&nomad::Allocation| new.started && new.ended.is_none();
-        for new in listed
-            .iter()
-            .filter(lives)
-            .filter(|new| !self.state.knows(&new.facts.id))
-        {
-            let devices = new.facts.tasks.iter().flat_map(|task| &task.devices);
+        let mut since: BTreeMap<String, u64> = BTreeMap::new();
+        let mut ask = |id: &str, start_us: u64| {
+            // Two that held it in turn are told of by one answer.
+            let since_us = since.entry(id.to_owned()).or_insert(start_us);
+            *since_us = start_us.min(*since_us);
+        };
+        let new = |one: &&nomad::Allocation| one.started && !self.state.knows(&one.facts.id);
+        for new in listed.iter().filter(new) {
             let start_us = u64::try_from(new.facts.started_us).unwrap_or(0);
-            since.extend(devices.map(|device| (device.id.clone(), start_us)));
+            for device in new.facts.tasks.iter().flat_map(|task| &task.devices) {
+                ask(&device.id, start_us);
+            }
         }
         for open in self.state.allocations.values() {
             let start_us = self.wall_us(open.cut.boot_us);
             let gpus = open.tasks.values().flat_map(|task| &task.gpus);
-            since.extend(
-                gpus.filter(|(_, gpu)| !gpu.answered)
-                    .map(|(id, _)| (id.clone(), start_us)),
-            );
+            for (id, _) in gpus.filter(|(_, gpu)| !gpu.answered) {
+                ask(id, start_us);
+            }
         }
         // Who has been answered goes on, whoever else holds the device already.
         for open in self.state.allocations.values() {
