@@ -120,7 +120,7 @@ pub(crate) unsafe fn put<T>(target: *mut T, value: T) -> Result<(), Code> {
 }
 
 /// Writes a list and its length. Where the caller's room is too small only the length is written,
-/// so that a call without room asks for it.
+/// so that a call without room asks for it; `grown` of the entries come only after that call.
 ///
 /// # Safety
 ///
@@ -129,6 +129,7 @@ pub(crate) unsafe fn put_list<T>(
     target: *mut T,
     count: *mut c_uint,
     list: Vec<T>,
+    grown: c_uint,
 ) -> Result<(), Code> {
     let length = c_uint::try_from(list.len()).map_err(|_| Code::UNKNOWN)?;
     if count.is_null() {
@@ -136,6 +137,16 @@ pub(crate) unsafe fn put_list<T>(
     }
     // SAFETY: not null, and the caller vouches for the rest.
     let room = unsafe { count.replace(length) };
+    if room == 0 && grown > 0 {
+        let earlier = length.saturating_sub(grown);
+        // SAFETY: not null, as above.
+        unsafe { count.write(earlier) };
+        return if earlier == 0 {
+            Ok(())
+        } else {
+            Err(Code::INSUFFICIENT_SIZE)
+        };
+    }
     if room < length {
         return Err(Code::INSUFFICIENT_SIZE);
     }

@@ -3,6 +3,8 @@
 
 use std::{
     ffi::c_uint,
+    fs::OpenOptions,
+    io::Write as _,
     panic::{self, AssertUnwindSafe},
     sync::Once,
     thread,
@@ -20,7 +22,7 @@ const LOOK: Duration = Duration::from_millis(5);
 
 /// A call that needs no library that is alive, and no GPU.
 pub(crate) fn bare(function: &str, body: impl FnOnce() -> Result<(), Code>) -> c_uint {
-    guarded(|| {
+    guarded(function, |_| {
         suffer(function, None)?;
         body()
     })
@@ -28,7 +30,7 @@ pub(crate) fn bare(function: &str, body: impl FnOnce() -> Result<(), Code>) -> c
 
 /// A call about the machine.
 pub(crate) fn system(function: &str, body: impl FnOnce(&Moment) -> Result<(), Code>) -> c_uint {
-    guarded(|| {
+    guarded(function, |_| {
         world::is_open()?;
         suffer(function, None)?;
         body(&world::moment()?)
@@ -41,12 +43,12 @@ pub(crate) fn device(
     handle: Handle,
     body: impl FnOnce(&Moment, &Gpu) -> Result<(), Code>,
 ) -> c_uint {
-    guarded(|| {
+    guarded(function, |about| {
         world::is_open()?;
-        let uuid = world::uuid(handle)?;
-        suffer(function, Some(&uuid))?;
+        let uuid = about.insert(world::uuid(handle)?);
+        suffer(function, Some(uuid))?;
         let moment = world::moment()?;
-        body(&moment, moment.gpu(&uuid)?)
+        body(&moment, moment.gpu(uuid)?)
     })
 }
 
@@ -56,11 +58,11 @@ pub(crate) fn lookup(
     which: impl FnOnce(&Moment) -> Result<String, Code>,
     give: impl FnOnce(Handle) -> Result<(), Code>,
 ) -> c_uint {
-    guarded(|| {
+    guarded(function, |about| {
         world::is_open()?;
-        let uuid = which(&world::moment()?)?;
-        suffer(function, Some(&uuid))?;
-        give(world::handle(&uuid))
+        let uuid = about.insert(which(&world::moment()?)?);
+        suffer(function, Some(uuid))?;
+        give(world::handle(uuid))
     })
 }
 
@@ -71,13 +73,8 @@ fn suffer(function: &str, gpu: Option<&str>) -> Result<(), Code> {
         let Ok(moment) = world::moment() else {
             return Ok(());
         };
-        let at_us = moment.scenario.since_epoch_us(moment.now_us);
-        let faults: Vec<_> = moment
-            .scenario
-            .faults
-            .iter()
-            .filter(|fault| fault.strikes(function, gpu, at_us))
-            .collect();
+        let scenario = &moment.scenario;
+        let faults: Vec<_> = scenario.striking(function, gpu, moment.now_us).collect();
         assert!(
             !faults.iter().any(|fault| fault.panic),
             "the scenario says so"
@@ -98,14 +95,38 @@ fn suffer(function: &str, gpu: Option<&str>) -> Result<(), Code> {
     code.map_or(Ok(()), |code| Err(Code(code)))
 }
 
-/// C must never see a panic, nor anybody its message.
-fn guarded(body: impl FnOnce() -> Result<(), Code>) -> c_uint {
+/// C must never see a panic, nor anybody its message. The body may say which GPU it is about.
+fn guarded(function: &str, body: impl FnOnce(&mut Option<String>) -> Result<(), Code>) -> c_uint {
     static QUIET: Once = Once::new();
     // This library has a standard library of its own: nobody else's hook is replaced.
     QUIET.call_once(|| panic::set_hook(Box::new(|_| ())));
-    match panic::catch_unwind(AssertUnwindSafe(body)) {
+    let mut about = None;
+    let result = match panic::catch_unwind(AssertUnwindSafe(|| body(&mut about))) {
         Ok(Ok(())) => SUCCESS,
         Ok(Err(code)) => code.0,
         Err(_) => Code::UNKNOWN.0,
-    }
+    };
+    // Who traces wants to know of calls that came back; one that hangs has not yet.
+    let _ = panic::catch_unwind(AssertUnwindSafe(|| {
+        trace(function, about.as_deref(), result);
+    }));
+    result
+}
+
+/// Leaves a line where the scenario says: the time, the function, the GPU or `-`, the result.
+fn trace(function: &str, gpu: Option<&str>, result: c_uint) {
+    let Ok(moment) = world::moment() else {
+        return;
+    };
+    let Some(path) = &moment.scenario.trace else {
+        return;
+    };
+    let line = format!(
+        "{} {function} {} {result}\n",
+        moment.now_us,
+        gpu.unwrap_or("-")
+    );
+    let file = OpenOptions::new().append(true).create(true).open(path);
+    // One write a line, so that lines of several threads do not mix.
+    let _ = file.and_then(|mut file| file.write_all(line.as_bytes()));
 }

@@ -159,7 +159,11 @@ unsafe extern "C" fn nvmlDeviceGetMemoryInfo(device: Handle, memory: *mut Memory
 }
 
 /// The second form: what is reserved stands beside what is used.
-#[unsafe(no_mangle)]
+#[cfg_attr(not(feature = "r470"), unsafe(no_mangle))]
+#[cfg_attr(
+    feature = "r470",
+    expect(dead_code, non_snake_case, reason = "drivers before R510 lack it")
+)]
 unsafe extern "C" fn nvmlDeviceGetMemoryInfo_v2(device: Handle, memory: *mut MemoryV2) -> c_uint {
     call::device("nvmlDeviceGetMemoryInfo_v2", device, |_, gpu| {
         if memory.is_null() {
@@ -222,13 +226,15 @@ unsafe extern "C" fn nvmlDeviceGetSamples(
             return Err(Code::INVALID_ARGUMENT);
         }
         let found = gpu::samples(&moment.scenario, gpu, last_seen, moment.now_us);
-        if found.is_empty() {
+        let asked = samples.is_null().then_some(moment);
+        let grown = asked.map_or(0, |moment| moment.grown("nvmlDeviceGetSamples", gpu));
+        if found.len() <= grown as usize {
             return Err(Code::NOT_FOUND);
         }
         // SAFETY: the caller's variable, as NVML's interface says.
         unsafe { put(value_type, VALUE_UNSIGNED_INT) }?;
         let given = if samples.is_null() {
-            found.len()
+            found.len() - grown as usize
         } else {
             // SAFETY: not null, and the caller's variable.
             let room = unsafe { count.read() };

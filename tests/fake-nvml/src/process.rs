@@ -11,8 +11,8 @@ pub(crate) struct Process {
     pub(crate) pid: u32,
     /// For whom it works. The library cannot know this, only `truth` reads it.
     allocation: Option<String>,
-    #[serde(default)]
-    pub(crate) memory_mib: u64,
+    /// None: the driver does not tell it.
+    pub(crate) memory_mib: Option<u64>,
     from_us: i64,
     until_us: i64,
     #[serde(default)]
@@ -53,7 +53,7 @@ impl Process {
         if self.allocation.as_deref() == Some("") {
             found.push("allocation: must not be empty".to_owned());
         }
-        if self.memory_mib > memory_mib {
+        if self.memory_mib.is_some_and(|mib| mib > memory_mib) {
             found.push("memory_mib: more than the GPU has".to_owned());
         }
         found.extend(timeline::problems_alone(&self.busy));

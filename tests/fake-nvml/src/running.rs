@@ -9,8 +9,14 @@ use crate::{
 
 /// The instance of a GPU that is not parted.
 const NO_INSTANCE: c_uint = c_uint::MAX;
+/// The memory of a process of which the driver does not tell it: every bit is one.
+const NOT_AVAILABLE: c_ulonglong = c_ulonglong::MAX;
 
-#[unsafe(no_mangle)]
+#[cfg_attr(not(feature = "r470"), unsafe(no_mangle))]
+#[cfg_attr(
+    feature = "r470",
+    expect(dead_code, non_snake_case, reason = "drivers before R510 lack it")
+)]
 unsafe extern "C" fn nvmlDeviceGetComputeRunningProcesses_v3(
     device: Handle,
     count: *mut c_uint,
@@ -46,13 +52,13 @@ unsafe fn running(
         let found: Vec<_> = gpu::running(&moment.scenario, gpu, moment.now_us)
             .map(|process| ProcessInfo {
                 pid: process.pid,
-                used_gpu_memory: process.memory_mib << 20,
+                used_gpu_memory: process.memory_mib.map_or(NOT_AVAILABLE, |mib| mib << 20),
                 gpu_instance_id: NO_INSTANCE,
                 compute_instance_id: NO_INSTANCE,
             })
             .collect();
         // SAFETY: the caller's variables, as NVML's interface says.
-        unsafe { put_list(processes, count, found) }
+        unsafe { put_list(processes, count, found, moment.grown(function, gpu)) }
     })
 }
 
@@ -64,7 +70,8 @@ unsafe extern "C" fn nvmlDeviceGetProcessUtilization(
     count: *mut c_uint,
     last_seen: c_ulonglong,
 ) -> c_uint {
-    call::device("nvmlDeviceGetProcessUtilization", device, |moment, gpu| {
+    let function = "nvmlDeviceGetProcessUtilization";
+    call::device(function, device, |moment, gpu| {
         let found: Vec<_> = gpu::process_percents(&moment.scenario, gpu, last_seen, moment.now_us)
             .into_iter()
             .map(|(pid, percent)| ProcessUtilization {
@@ -80,6 +87,6 @@ unsafe extern "C" fn nvmlDeviceGetProcessUtilization(
             return Err(Code::NOT_FOUND);
         }
         // SAFETY: the caller's variables, as NVML's interface says.
-        unsafe { put_list(samples, count, found) }
+        unsafe { put_list(samples, count, found, moment.grown(function, gpu)) }
     })
 }

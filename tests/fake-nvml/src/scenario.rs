@@ -35,6 +35,8 @@ pub(crate) struct Scenario {
     pub(crate) gpus: Vec<Gpu>,
     #[serde(default)]
     pub(crate) faults: Vec<Fault>,
+    /// Where each call leaves a line.
+    pub(crate) trace: Option<PathBuf>,
 }
 
 /// Where the time comes from.
@@ -130,11 +132,14 @@ pub(crate) struct Fault {
     /// The library itself breaks down, to show that no panic leaves it.
     #[serde(default)]
     pub(crate) panic: bool,
+    /// So many entries of a list come between a call for their number and a call for them.
+    #[serde(default)]
+    pub(crate) grows_by: u32,
 }
 
 impl Fault {
     /// Whether it strikes that call at that time.
-    pub(crate) fn strikes(&self, function: &str, gpu: Option<&str>, at_us: i64) -> bool {
+    fn strikes(&self, function: &str, gpu: Option<&str>, at_us: i64) -> bool {
         let named = match self.function.strip_suffix('*') {
             Some(beginning) => function.starts_with(beginning),
             None => function == self.function,
@@ -144,7 +149,11 @@ impl Fault {
     }
 
     fn does_nothing(&self) -> bool {
-        self.code.is_none() && self.delay_us.is_none() && !self.hang && !self.panic
+        self.code.is_none()
+            && self.delay_us.is_none()
+            && !self.hang
+            && !self.panic
+            && self.grows_by == 0
     }
 }
 
@@ -168,6 +177,19 @@ impl Scenario {
         now_us
             .saturating_sub(self.epoch_us)
             .clamp(-FURTHEST_US, FURTHEST_US)
+    }
+
+    /// The faults that strike that call at that Unix time.
+    pub(crate) fn striking<'a>(
+        &'a self,
+        function: &'a str,
+        gpu: Option<&'a str>,
+        now_us: i64,
+    ) -> impl Iterator<Item = &'a Fault> {
+        let at_us = self.since_epoch_us(now_us);
+        self.faults
+            .iter()
+            .filter(move |fault| fault.strikes(function, gpu, at_us))
     }
 
     fn problems(&self) -> Vec<String> {
@@ -196,7 +218,7 @@ impl Scenario {
         for (place, fault) in self.faults.iter().enumerate() {
             if fault.does_nothing() {
                 found.push(format!(
-                    "faults[{place}]: needs code, delay_us, hang or panic"
+                    "faults[{place}]: needs code, delay_us, hang, panic or grows_by"
                 ));
             }
             if fault

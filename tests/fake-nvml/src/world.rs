@@ -62,6 +62,14 @@ impl Moment {
             .find(|gpu| gpu.uuid == uuid)
             .ok_or(Code::GPU_IS_LOST)
     }
+
+    /// How many entries of a list come between a call for their number and a call for them.
+    pub(crate) fn grown(&self, function: &str, gpu: &Gpu) -> u32 {
+        let faults = self
+            .scenario
+            .striking(function, Some(&gpu.uuid), self.now_us);
+        faults.map(|fault| fault.grows_by).max().unwrap_or(0)
+    }
 }
 
 impl World {

@@ -23,10 +23,19 @@ pub(crate) struct Machine {
 impl Machine {
     /// A machine with that scenario, at the scenario's epoch.
     pub(crate) fn new(scenario: &serde_json::Value) -> Self {
+        Self::of(&built("nvidia_ml"), scenario)
+    }
+
+    /// One whose driver lacks what came after the R470 branch.
+    pub(crate) fn old(scenario: &serde_json::Value) -> Self {
+        Self::of(&built("nvidia_ml_r470"), scenario)
+    }
+
+    fn of(library: &Path, scenario: &serde_json::Value) -> Self {
         let machine = Self {
             folder: TempDir::new().unwrap(),
         };
-        fs::copy(built(), machine.library()).unwrap();
+        fs::copy(library, machine.library()).unwrap();
         machine.at(0);
         machine.play(scenario);
         machine
@@ -79,10 +88,10 @@ impl Machine {
     }
 }
 
-/// The library that Cargo built before it built this test.
-pub(crate) fn built() -> PathBuf {
+/// A library that Cargo built before it built this test.
+pub(crate) fn built(name: &str) -> PathBuf {
     let test = std::env::current_exe().unwrap();
-    test.parent().unwrap().join("libnvidia_ml.so")
+    test.parent().unwrap().join(format!("lib{name}.so"))
 }
 
 /// Two GPUs, the second of which never does anything.

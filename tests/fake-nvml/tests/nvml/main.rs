@@ -1,5 +1,6 @@
 //! The built library, loaded as programs load the driver's.
 
+mod drivers;
 mod library;
 mod machine;
 mod metering;
