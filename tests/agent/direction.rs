@@ -62,6 +62,7 @@ const PLAIN: walls::Table = &[(
 /// Words which only some rooms may say: the doors to outside things.
 const DOORS: walls::Table = &[
     ("nvml_wrapper::", &["gpu"]),
+    ("nvml_raw::", &["gpu"]),
     ("rustix::time", &["clock"]),
     ("rustix::event", &["cgroup"]),
     ("rustix::process", &["cgroup"]),

@@ -18,6 +18,9 @@ mod gpu;
 mod known;
 mod ledger;
 mod lost;
+#[path = "../fake-nvml/tests/nvml/machine.rs"]
+#[allow(dead_code, reason = "the library's own tests use more of it")]
+mod machine;
 mod meter;
 mod nomad;
 mod property;

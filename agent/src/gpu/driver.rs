@@ -12,7 +12,10 @@ use nvml_wrapper::{Device, Nvml};
 use crate::gpu::worker::{Fault, Opens, Speaks};
 use crate::gpu::{Found, Inventory};
 
-/// `NVML_ERROR_GPU_NOT_FOUND`, which the wrapper does not know by name.
+// Codes that the wrapper does not know by name.
+/// `NVML_ERROR_ARGUMENT_VERSION_MISMATCH`.
+const ARGUMENT_VERSION_MISMATCH: u32 = 25;
+/// `NVML_ERROR_GPU_NOT_FOUND`.
 const GPU_NOT_FOUND: u32 = 28;
 
 /// Where the library is.
@@ -133,9 +136,21 @@ fn found(gpu: &Device<'_>) -> Result<Found, NvmlError> {
     Ok(Found {
         id: gpu.uuid()?,
         model: gpu.name()?,
-        memory_mib: gpu.memory_info().map_or(0, |memory| memory.total >> 20),
+        memory_mib: memory_total(gpu).map_or(0, |bytes| bytes >> 20),
         pci: gpu.pci_info()?.bus_id.to_lowercase(),
     })
+}
+
+/// In bytes; drivers before R510 lack the call that the wrapper makes.
+fn memory_total(gpu: &Device<'_>) -> Result<u64, NvmlError> {
+    match gpu.memory_info() {
+        Err(
+            NvmlError::FailedToLoadSymbol(_)
+            | NvmlError::FunctionNotFound
+            | NvmlError::UnexpectedVariant(ARGUMENT_VERSION_MISMATCH),
+        ) => nvml_raw::memory_total(gpu),
+        memory => Ok(memory?.total),
+    }
 }
 
 fn fault_of(error: NvmlError) -> Fault {
