@@ -10,6 +10,7 @@ mod busy;
 mod cgroup;
 mod check;
 mod consul;
+mod counter;
 mod deliver;
 mod direction;
 mod discover;

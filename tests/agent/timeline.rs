@@ -231,6 +231,7 @@ impl Node {
             used_us,
             bound_us: 0,
             epoch: epoch.to_owned(),
+            is_sum: false,
         };
         let seen = Seen {
             reading,

@@ -34,6 +34,9 @@ pub struct Reading {
     pub bound_us: u64,
     /// What the counter belongs to, within a boot: a new one begins at 0.
     pub epoch: String,
+    /// Whether it is a sum over the processes that live, which is less when one goes while nobody
+    /// looks. A counter of the kernel's never is.
+    pub is_sum: bool,
 }
 
 /// What is seen of one task now.

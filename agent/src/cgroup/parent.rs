@@ -171,6 +171,7 @@ impl Group {
                 used_us: self.used_us(counter)?,
                 bound_us: counter.bound_us,
                 epoch: self.epoch.clone(),
+                is_sum: false,
             },
             has_processes,
         })

@@ -180,6 +180,7 @@ impl Look<'_> {
                 used_us: 0,
                 bound_us: 0,
                 epoch: String::new(),
+                is_sum: true,
             },
             pass: None,
         };
@@ -281,6 +282,7 @@ impl Followed {
             used_us: shown_us.max(self.last.used_us),
             bound_us: 2 * TICK_US * (processes + 1),
             epoch: self.epoch.clone(),
+            is_sum: true,
         }
     }
 

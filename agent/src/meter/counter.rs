@@ -18,6 +18,8 @@ const UNEXPLAINED_US: i64 = 3_600_000_000;
 const NOISE_US: u64 = 100_000;
 /// With more than this that may have been another group's a counter's use is not called measured.
 const MISSED_US: u64 = 20_000;
+/// How much later than a counter the clock of a look may be read, in µs: a busy node lets it wait.
+const LATE_LOOK_US: i64 = 1_000_000;
 /// How many cores a node has at most, before Nomad has told.
 const MOST_CORES: u64 = 1_024;
 /// How many stretches of unexplained use wait, a parent.
@@ -208,6 +210,12 @@ impl State {
         span_us.saturating_mul(self.cores())
     }
 
+    /// How much a counter can have moved between two looks: 1.05 of what all cores can do.
+    fn can_count(&self, from_boot_us: i64, now: Moment) -> u64 {
+        let can_us = self.can_use(from_boot_us, now.boot_us.saturating_add(LATE_LOOK_US));
+        can_us.saturating_add(can_us / 20)
+    }
+
     fn cores(&self) -> u64 {
         let cores = self.allocations.values().map(|open| open.facts.node_cores);
         cores.max().map_or(MOST_CORES, u64::from).max(1)
@@ -219,6 +227,8 @@ impl State {
         let parent = look.snapshot.parent_of.get(key).cloned();
         let missed_us = self.missed(parent.as_deref(), look.now);
         let cores = self.cores();
+        let since_us = self.counters.get(key).map(|counter| counter.last_boot_us);
+        let can_us = self.can_count(since_us.unwrap_or(look.now.boot_us), look.now);
         let counter = self.counters.entry(key.clone()).or_insert_with(|| Counter {
             raw_us: 0,
             bound_us: 0,
@@ -241,6 +251,8 @@ impl State {
             // What a new counter shows was used in it. One that is there again goes on.
             counter.raw_us = 0;
             counter.epoch.clone_from(&reading.epoch);
+        } else if !reading.is_sum {
+            counter.doubt(reading.used_us, can_us);
         }
         // A sum over processes can become less when one goes; what was used stays used.
         let used_us = reading.used_us.saturating_sub(counter.raw_us);
@@ -321,6 +333,20 @@ impl Counter {
         self.first_boot_us = now.boot_us;
         self.shown_boot_us = None;
         self.lived_boot_us = i64::MIN;
+    }
+
+    /// A counter of the kernel's that shows less than it did, or moved by more than all cores can do,
+    /// is wrong, and nobody knows by how much of that: it is taken, and not called measured.
+    fn doubt(&mut self, shown_us: u64, can_us: u64) {
+        let back_us = self.raw_us.saturating_sub(shown_us);
+        let over_us = shown_us.saturating_sub(self.raw_us).saturating_sub(can_us);
+        if back_us > 0 || over_us > 0 {
+            let pending = &mut self.pending;
+            pending.quality = pending.quality.max(Quality::Inferred);
+            // It may stay behind for long, but that is one error.
+            pending.counter_bound_us = pending.counter_bound_us.max(back_us);
+            pending.bound_us += over_us;
+        }
     }
 
     /// Use without a process is a sign of life: until now where somebody looked all the time, else
