@@ -18,6 +18,7 @@ pub mod discover;
 pub mod follow;
 pub mod gpu;
 pub mod ledger;
+pub mod memory;
 pub mod meter;
 pub mod nomad;
 pub mod print;

@@ -20,6 +20,7 @@ use crate::deliver::{self, Bell, Https, Sender, Standing};
 use crate::follow::{self, Followed, Shared};
 use crate::gpu::{self, Answer, Busy, Gpus};
 use crate::ledger::{Ledger, LedgerError, Outbox};
+use crate::memory::{self, Guard};
 use crate::meter::{Listing, Meter, Observation, next_month_end};
 use crate::nomad;
 use crate::register::{self, RegisterError};
@@ -55,6 +56,9 @@ pub enum RunError {
     /// Signals cannot be taken.
     #[error("cannot take signals")]
     Signals(#[from] ctrlc::Error),
+    /// It has grown too large, in KiB.
+    #[error("the agent held {} MiB of memory and ended in order; started anew, it goes on where it was", .0 >> 10)]
+    Memory(u64),
 }
 
 /// Runs until SIGTERM or SIGINT.
@@ -106,16 +110,19 @@ pub fn run(settings: &Settings) -> Result<(), RunError> {
     let sample = Duration::from_secs(settings.sample_seconds.max(1));
     daemon.tick(false)?;
     notify(&[NotifyState::Ready]);
-    while !stop.load(Ordering::SeqCst) {
+    let mut guard = Guard::new(daemon.clock.now().boot_us);
+    let mut over_kib = None;
+    while !stop.load(Ordering::SeqCst) && over_kib.is_none() {
         let pause = pause(daemon.clock.now(), sample);
         daemon.groups.wait(pause);
         daemon.tick(false)?;
+        over_kib = guard.is_over(daemon.clock.now().boot_us, memory::resident_kib);
     }
     notify(&[NotifyState::Stopping]);
     daemon.tick(true)?;
     bell.stop();
     last_delivery(delivered.as_ref());
-    Ok(())
+    over_kib.map_or(Ok(()), |kib| Err(RunError::Memory(kib)))
 }
 
 fn open(path: &Path) -> Result<Ledger, LedgerError> {

@@ -23,6 +23,7 @@ const MAY_USE: walls::Table = &[
     ("meter", &["cgroup", "gpu", "nomad"]),
     ("ledger", &["meter"]),
     ("deliver", &["ledger", "settings", "wire"]),
+    ("memory", &[]),
     ("print", &[]),
     ("cli", &["command", "settings"]),
     (
@@ -35,8 +36,8 @@ const MAY_USE: walls::Table = &[
     (
         "run",
         &[
-            "cgroup", "clock", "deliver", "follow", "gpu", "ledger", "meter", "nomad", "register",
-            "settings", "threads",
+            "cgroup", "clock", "deliver", "follow", "gpu", "ledger", "memory", "meter", "nomad",
+            "register", "settings", "threads",
         ],
     ),
 ];
