@@ -214,7 +214,9 @@ impl Daemon<'_> {
         let snapshot = self.groups.read(&self.meter.drivers(&followed.allocations));
         // The moment is that of the counters: a driver may take seconds to answer.
         let now = self.clock.now();
-        let busy = self.busy(&followed);
+        // Who cannot be looked up does not begin, and nobody takes what is told of it.
+        let listed = &followed.allocations[..];
+        let busy = self.busy(if recognized.is_ok() { listed } else { &[] });
         let bodies = self.meter.observe(
             now,
             self.clock.boot_id(),
@@ -233,6 +235,7 @@ impl Daemon<'_> {
                         mhz: followed.mhz,
                     }),
                 busy: &busy,
+                shift_us: self.clock.shift_us(),
                 stopping,
             },
         );
@@ -258,10 +261,10 @@ impl Daemon<'_> {
         Ok(())
     }
 
-    fn busy(&mut self, followed: &Followed) -> BTreeMap<String, Answer<Busy>> {
+    fn busy(&mut self, listed: &[nomad::Allocation]) -> BTreeMap<String, Answer<Busy>> {
         let mut answers = BTreeMap::new();
         self.driver = None;
-        for (id, since_us) in self.meter.questions(&followed.allocations) {
+        for (id, since_us) in self.meter.questions(listed, self.clock.shift_us()) {
             let answer = self.gpus.busy(&id, since_us);
             let late = answer == Answer::Late;
             match &answer {

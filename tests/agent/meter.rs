@@ -301,7 +301,10 @@ fn a_gpu_is_busy_for_who_holds_it() {
     node.used("a", "main", 0);
     node.look();
     let start_us = u64::try_from(WALL).unwrap();
-    assert_eq!(node.meter.questions(&[]), [("GPU-1".to_owned(), start_us)]);
+    assert_eq!(
+        node.meter.questions(&[], 0),
+        [("GPU-1".to_owned(), start_us)]
+    );
     for second in 1..=10 {
         node.pass(S);
         let answer = Busy {
@@ -311,11 +314,12 @@ fn a_gpu_is_busy_for_who_holds_it() {
             end_us: 20_000,
             guessed_us: 0,
             last_seen_us: second,
+            from_us: Some(start_us + (second - 1) * 1_000_000),
         };
         node.busy.insert("GPU-1".to_owned(), Answer::Ok(answer));
         node.look();
     }
-    assert_eq!(node.meter.questions(&[]), [("GPU-1".to_owned(), 10)]);
+    assert_eq!(node.meter.questions(&[], 0), [("GPU-1".to_owned(), 10)]);
     node.busy.insert("GPU-1".to_owned(), Answer::Late);
     node.watch(5);
     node.look_as(true);

@@ -125,6 +125,7 @@ impl Node {
                     mhz: 8_000,
                 }),
                 busy: &self.busy,
+                shift_us: 0,
                 stopping,
             },
         );

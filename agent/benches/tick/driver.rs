@@ -33,6 +33,7 @@ impl Gpus for Steady {
             end_us: 333_334,
             guessed_us: 0,
             last_seen_us: since_us + 1_000_000,
+            from_us: Some(since_us),
         })
     }
 }

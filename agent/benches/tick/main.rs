@@ -200,7 +200,7 @@ impl Daemon {
         let drivers = self.meter.drivers(&node.allocations);
         let snapshot = self.groups.read(&drivers);
         next();
-        let questions = self.meter.questions(&node.allocations).into_iter();
+        let questions = self.meter.questions(&node.allocations, 0).into_iter();
         let busy: BTreeMap<String, Answer<Busy>> = questions
             .map(|(id, since_us)| (id.clone(), self.gpus.busy(&id, since_us)))
             .collect();
@@ -216,6 +216,7 @@ impl Daemon {
                 mhz: 8_000,
             }),
             busy: &busy,
+            shift_us: 0,
             stopping: false,
         };
         let bodies = self.meter.observe(*now, "boot", &seen);

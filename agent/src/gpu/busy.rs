@@ -36,6 +36,7 @@ pub(super) fn add_up(samples: &[(u64, u64)], since: u64) -> Busy {
         end_us: 2 * longest_us,
         guessed_us: 0,
         last_seen_us: samples.last().map_or(since, |(at, _)| *at),
+        from_us: Some(since),
     }
 }
 
@@ -48,6 +49,7 @@ pub(super) fn from_rate(percent: u64, elapsed_us: u64, since: u64) -> Busy {
         end_us: 0,
         guessed_us: elapsed_us,
         last_seen_us: since,
+        from_us: None,
     }
 }
 

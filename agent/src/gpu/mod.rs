@@ -51,6 +51,8 @@ pub struct Busy {
     pub guessed_us: u64,
     /// To be handed back with the next question; says nothing else.
     pub last_seen_us: u64,
+    /// Since when it tells, if the driver numbers its samples by the clock of the question.
+    pub from_us: Option<u64>,
 }
 
 impl Busy {
@@ -64,6 +66,7 @@ impl Busy {
             end_us: self.end_us.max(next.end_us),
             guessed_us: self.guessed_us + next.guessed_us,
             last_seen_us: next.last_seen_us,
+            from_us: self.from_us,
         }
     }
 

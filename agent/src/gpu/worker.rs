@@ -276,6 +276,7 @@ fn look(
             // What the other clock would have told nobody will tell.
             hole_us: if far { elapsed_us } else { 0 },
             last_seen_us: if far { newest } else { since },
+            from_us: (!far).then_some(since),
             ..Busy::default()
         };
         return Ok((none, false));

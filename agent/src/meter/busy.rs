@@ -9,6 +9,8 @@ use crate::gpu::Busy;
 const LATE_US: u64 = 2_000_000;
 /// It is asked a little after the moment of a look.
 const AHEAD_US: u64 = 500_000;
+/// Two moments that are placed on the boot clock in different ways are the same if no further apart.
+const SAME_US: i64 = 1_000;
 
 /// What an interval says of a GPU.
 pub(crate) struct Closed {
@@ -28,6 +30,36 @@ struct Passed {
 }
 
 impl OpenGpu {
+    /// Takes the first answer, which begins `lead_us` before the device was held, or after it began to
+    /// be if that is negative; nothing where nobody knows.
+    pub(crate) fn take_first(&mut self, busy: &Busy, held_us: u64, lead_us: Option<i64>) {
+        let passed_us = held_us + self.owed_us;
+        let all_us = signed(busy.seen_us + busy.hole_us);
+        // It ends a moment ago. What does not fit to that is told by another clock.
+        let least_us = all_us - signed(passed_us);
+        let fits = |&lead_us: &i64| {
+            let late = lead_us - least_us > signed(LATE_US);
+            lead_us >= least_us - signed(AHEAD_US) && (all_us == 0 || !late)
+        };
+        let before_us = match lead_us.filter(fits) {
+            Some(lead_us) if lead_us.abs() <= SAME_US => 0,
+            Some(lead_us) => {
+                self.lead_us = u64::try_from(lead_us).unwrap_or(0);
+                u64::try_from(-lead_us).unwrap_or(0)
+            }
+            None => {
+                // What it tells next is of now, or of a little before.
+                self.adrift_us = LATE_US;
+                self.lead_us = busy.seen_us + busy.hole_us;
+                passed_us.saturating_sub(LATE_US)
+            }
+        };
+        // Of before the answer nobody will tell.
+        self.told.hole_us = before_us.min(passed_us);
+        self.take(busy, held_us);
+        self.answered = true;
+    }
+
     /// Takes an answer; `held_us` is how long the device has been held since the last cut.
     ///
     /// Two answers in turn share the sample between them: only the widest end counts.
@@ -35,10 +67,13 @@ impl OpenGpu {
         self.round_us += busy.rounded_us();
         self.loose_us += busy.guessed_us;
         self.guessed |= busy.guessed_us > 0;
-        // It tells of no more than has passed: but of the first answer some may be of before the device
-        // was held, and the driver's clock may have been set. What is not known goes first.
+        // It tells of no more than has passed, but for what is of before the device was held; and the
+        // driver's clock may have been set. What is not known goes first.
         let passed_us = (held_us + self.owed_us).saturating_sub(self.told_us());
         let all_us = busy.seen_us + busy.hole_us;
+        let lead_us = self.lead_us.min(all_us);
+        self.lead_us -= lead_us;
+        let all_us = all_us - lead_us;
         let most_us = match (self.answered, busy.hole_us) {
             (false, _) => passed_us,
             (true, 0) => passed_us + AHEAD_US,
@@ -49,7 +84,7 @@ impl OpenGpu {
             }
             (true, _) => all_us,
         };
-        let over_us = all_us.saturating_sub(most_us);
+        let over_us = lead_us + all_us.saturating_sub(most_us);
         let mut hole_us = busy.hole_us.saturating_sub(over_us);
         let over_us = over_us.saturating_sub(busy.hole_us).min(busy.seen_us);
         let seen_us = busy.seen_us - over_us;
@@ -72,7 +107,11 @@ impl OpenGpu {
         self.told.hole_us += hole_us;
         self.told.seen_us += seen_us;
         self.told.busy_us += least_us;
-        self.answered = true;
+    }
+
+    /// Since when its driver has not told, on the boot clock: the last cut, or what is owed before it.
+    pub(crate) fn begin_boot_us(&self, cut_boot_us: i64) -> i64 {
+        cut_boot_us.saturating_sub(signed(self.owed_us))
     }
 
     fn told_us(&self) -> u64 {
@@ -137,7 +176,9 @@ impl OpenGpu {
         let later_us = (late.later_us + own.later_us).min(self.told_us());
         let loose_us = self.loose_us + later_us + late.told.seen_us.min(told_us);
         let bound_us = self.round_us + self.end_us + unseen_us + loose_us + self.adrift_us;
-        let quality = if unseen_us > LATE_US || (!self.answered && held_us > 0) {
+        let nothing = own.told.seen_us == 0 && own.told.hole_us + self.adrift_us > 0;
+        let untold = (nothing || !self.answered) && held_us > 0;
+        let quality = if unseen_us > LATE_US || untold {
             Quality::Gap
         } else if self.divided || !sure || self.guessed || loose_us > LATE_US {
             Quality::Inferred
@@ -167,6 +208,10 @@ impl OpenGpu {
     }
 }
 
+fn signed(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
+
 impl Device {
     /// Takes note of how far its driver has told.
     pub(crate) fn told(&mut self, busy: &Busy, now: Moment) {
@@ -189,13 +234,22 @@ mod tests {
             end_us,
             guessed_us: 0,
             last_seen_us: 1,
+            from_us: None,
+        }
+    }
+
+    /// One that was told of before.
+    fn asked() -> OpenGpu {
+        OpenGpu {
+            answered: true,
+            ..OpenGpu::default()
         }
     }
 
     #[test]
     fn what_nobody_saw_is_a_gap_with_a_bound() {
         let mut gpu = OpenGpu::default();
-        gpu.take(&busy(4_000_000, 10_000_000, 20_000), 10_000_000);
+        gpu.take_first(&busy(4_000_000, 10_000_000, 20_000), 10_000_000, Some(0));
         gpu.take(&busy(1_000_000, 10_000_000, 20_000), 20_000_000);
         let closed = gpu.close(60_000_000, true);
         assert_eq!(closed.busy_us, 5_000_000);
@@ -208,7 +262,11 @@ mod tests {
     fn what_was_before_it_was_held_is_not_counted() {
         let mut gpu = OpenGpu::default();
         // 15 s of 60 s busy, of which only the last 50 s are ours: at least 5 s, at most 15 s.
-        gpu.take(&busy(15_000_000, 60_000_000, 0), 50_000_000);
+        gpu.take_first(
+            &busy(15_000_000, 60_000_000, 0),
+            50_000_000,
+            Some(10_000_000),
+        );
         let closed = gpu.close(50_000_000, true);
         assert_eq!((closed.busy_us, closed.bound_us), (5_000_000, 10_300_000));
         assert_eq!(closed.quality, Quality::Inferred);
@@ -216,10 +274,7 @@ mod tests {
 
     #[test]
     fn what_was_seen_of_later_may_be_busy_time_of_later() {
-        let mut gpu = OpenGpu {
-            answered: true,
-            ..OpenGpu::default()
-        };
+        let mut gpu = asked();
         // Seen a second too long: 3 s of 5 s busy, of which the last may not be ours.
         gpu.take(&busy(3_000_000, 5_000_000, 0), 5_000_000);
         let closed = gpu.close(4_000_000, true);
@@ -240,10 +295,7 @@ mod tests {
             (6_000_000, Quality::Measured),
             (9_000_000, Quality::Inferred),
         ] {
-            let mut gpu = OpenGpu {
-                answered: true,
-                ..OpenGpu::default()
-            };
+            let mut gpu = asked();
             gpu.take(&busy(4_700_000, seen_us, 0), seen_us);
             let closed = gpu.close(4_000_000, true);
             assert_eq!(
@@ -257,7 +309,7 @@ mod tests {
     /// A rate is of the last moment alone: two of them say no more than one does.
     #[test]
     fn what_a_rate_says_may_be_off_by_all_of_the_time() {
-        let mut gpu = OpenGpu::default();
+        let mut gpu = asked();
         for second in 1..=10 {
             let rate = Busy {
                 guessed_us: 1_000_000,
@@ -274,10 +326,7 @@ mod tests {
     /// 12 s of which the driver told late: busy for 4.8 s, and a month ended in their midst.
     #[test]
     fn what_is_divided_by_time_alone_may_lie_in_either_part() {
-        let mut gpu = OpenGpu {
-            answered: true,
-            ..OpenGpu::default()
-        };
+        let mut gpu = asked();
         gpu.take(&busy(4_800_000, 12_000_000, 20_000), 12_000_000);
         let first = gpu.close(6_000_000, false);
         let second = gpu.close(6_000_000, true);
@@ -295,10 +344,7 @@ mod tests {
     /// may have ended long ago.
     #[test]
     fn what_was_seen_after_a_hole_does_not_fill_it() {
-        let mut gpu = OpenGpu {
-            answered: true,
-            ..OpenGpu::default()
-        };
+        let mut gpu = asked();
         gpu.take(&busy(0, 4_000_000, 0), 4_000_000);
         let after = Busy {
             hole_us: 44_000_000,
@@ -322,10 +368,7 @@ mod tests {
 
     #[test]
     fn what_is_cut_twice_before_it_was_seen_may_be_of_either() {
-        let mut gpu = OpenGpu {
-            answered: true,
-            ..OpenGpu::default()
-        };
+        let mut gpu = asked();
         gpu.take(&busy(6_000_000, 10_000_000, 0), 10_000_000);
         let bounds = [3, 1, 6].map(|s| gpu.close(s * 1_000_000, true).bound_us);
         // If it did nothing for four seconds, the third one worked for all of its time.
@@ -333,6 +376,12 @@ mod tests {
     }
 
     const TICK_US: u64 = 100_000;
+    /// The tick at which the device begins to be held; others held it before.
+    const BEGIN: usize = 100;
+
+    fn us(ticks: usize) -> i64 {
+        i64::try_from(ticks as u64 * TICK_US).unwrap()
+    }
 
     /// What happens until something is asked or cut, in ticks.
     #[derive(Debug, Clone)]
@@ -390,22 +439,33 @@ mod tests {
         #[test]
         fn the_truth_lies_within_the_bound_of_each_interval(
             runs in proptest::collection::vec((any::<bool>(), 1_usize..60), 60),
+            asked_since in BEGIN - 80..BEGIN + 20,
+            by_wall_clock in any::<bool>(),
             steps in steps(),
         ) {
             let runs = runs.into_iter().flat_map(|(works, ticks)| vec![works; ticks]);
             let mut truth: Vec<bool> = runs.collect();
-            truth.resize(12 * 120, false);
-            let mut gpu = OpenGpu { answered: true, ..OpenGpu::default() };
-            let (mut now, mut cut, mut since) = (0, 0, 0);
+            truth.resize(BEGIN + 12 * 120, false);
+            let mut gpu = OpenGpu::default();
+            let (mut now, mut cut, mut since) = (BEGIN, BEGIN, asked_since);
             for step in steps {
                 now += step.passes;
                 if let Some(how) = step.asks {
+                    since = since.min(now);
                     let (mut answer, newest) = told(&truth, since, now, how);
                     // The first sample seems to come so much later.
                     if answer.seen_us > 0 {
                         answer.hole_us += step.set as u64 * TICK_US;
                     }
-                    gpu.take(&answer, (now - cut) as u64 * TICK_US);
+                    let held_us = (now - cut) as u64 * TICK_US;
+                    let (begin, since_us) = (gpu.begin_boot_us(us(cut)), us(since));
+                    if gpu.answered {
+                        gpu.take(&answer, held_us);
+                    } else if by_wall_clock {
+                        gpu.take_first(&answer, held_us, Some(begin - since_us));
+                    } else {
+                        gpu.take_first(&Busy::default(), held_us, None);
+                    }
                     since = newest;
                 }
                 let Some(ago) = step.cuts else { continue };
@@ -423,10 +483,7 @@ mod tests {
 
     #[test]
     fn busy_is_never_more_than_held() {
-        let mut gpu = OpenGpu {
-            answered: true,
-            ..OpenGpu::default()
-        };
+        let mut gpu = asked();
         gpu.take(&busy(1_100_000, 1_100_000, 0), 1_000_000);
         assert_eq!(gpu.close(1_000_000, true).busy_us, 1_000_000);
         assert_eq!(gpu.close(1_000_000, true).busy_us, 100_000);

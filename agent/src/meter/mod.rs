@@ -34,6 +34,8 @@ pub use state::{RowError, State};
 
 /// After so long without a look nobody is taken to have looked, in µs.
 const GAP_US: i64 = 10_000_000;
+/// Holders of a GPU that began further apart, in µs, are not asked about together.
+const TURNS_US: i64 = 2_000_000;
 
 /// What was seen at a moment.
 ///
@@ -47,6 +49,8 @@ pub struct Observation<'a> {
     pub listing: Option<Listing<'a>>,
     /// What the drivers of assigned GPUs say, by UUID: the answers to [`Meter::questions`].
     pub busy: &'a BTreeMap<String, Answer<Busy>>,
+    /// How far the wall clock of moments is ahead of the machine's, by which most drivers number.
+    pub shift_us: i64,
     /// The agent is about to stop.
     pub stopping: bool,
 }
@@ -97,30 +101,31 @@ impl Meter {
     /// Which GPUs to ask, and since when: the driver's own number of the last answer.
     ///
     /// A task that has had no answer yet is asked about since its start, in µs of the
-    /// wall clock, which most drivers number their samples by; so too for tasks that
-    /// are in `listed` and were not seen before, though they may be over by now: they
+    /// machine's wall clock, which most drivers number their samples by; so too for tasks
+    /// that are in `listed` and were not seen before, though they may be over by now: they
     /// are not asked about a second time. 0 is a device that begins anew.
-    pub fn questions(&self, listed: &[nomad::Allocation]) -> Vec<(String, u64)> {
-        let mut since: BTreeMap<String, u64> = BTreeMap::new();
-        let mut ask = |id: &str, start_us: u64| {
-            // Two that held it in turn are told of by one answer.
-            let since_us = since.entry(id.to_owned()).or_insert(start_us);
-            *since_us = start_us.min(*since_us);
-        };
+    ///
+    /// `shift_us` is that of [`Observation`].
+    pub fn questions(&self, listed: &[nomad::Allocation], shift_us: i64) -> Vec<(String, u64)> {
+        let mut starts: BTreeMap<&str, Vec<i64>> = BTreeMap::new();
         let new = |one: &&nomad::Allocation| one.started && !self.state.knows(&one.facts.id);
         for new in listed.iter().filter(new) {
-            let start_us = u64::try_from(new.facts.started_us).unwrap_or(0);
             for device in new.facts.tasks.iter().flat_map(|task| &task.devices) {
-                ask(&device.id, start_us);
+                let starts = starts.entry(&device.id).or_default();
+                starts.push(new.facts.started_us - shift_us);
             }
         }
+        let last = self.state.time.last;
+        let machine_us = last.map_or(0, |last| last.wall_us - last.boot_us - shift_us);
         for open in self.state.allocations.values() {
-            let start_us = self.wall_us(open.cut.boot_us);
             let gpus = open.tasks.values().flat_map(|task| &task.gpus);
-            for (id, _) in gpus.filter(|(_, gpu)| !gpu.answered) {
-                ask(id, start_us);
+            for (id, gpu) in gpus.filter(|(_, gpu)| !gpu.answered) {
+                let starts = starts.entry(id).or_default();
+                starts.push(gpu.begin_boot_us(open.cut.boot_us) + machine_us);
             }
         }
+        let since = |(id, starts): (&str, Vec<i64>)| (id.to_owned(), since_us(&starts));
+        let mut since: BTreeMap<String, u64> = starts.into_iter().map(since).collect();
         // Who has been answered goes on, whoever else holds the device already.
         for open in self.state.allocations.values() {
             let gpus = open.tasks.values().flat_map(|task| &task.gpus);
@@ -130,13 +135,6 @@ impl Meter {
             }
         }
         since.into_iter().collect()
-    }
-
-    /// What the wall clock of now would have shown at a moment, by the last look.
-    fn wall_us(&self, boot_us: i64) -> u64 {
-        let last = self.state.time.last;
-        let wall_us = last.map_or(0, |last| last.wall_us - last.boot_us + boot_us);
-        u64::try_from(wall_us).unwrap_or(0)
     }
 
     /// The driver of each task that is metered, and of those in `listed` that are not over.
@@ -198,7 +196,7 @@ impl Meter {
         self.begin(now, before, seen, &mut out);
         self.absorb(now);
         self.count_unseen(now, before, seen);
-        self.take_busy(now, seen.busy);
+        self.take_busy(now, seen);
         self.close(now, before, seen, &mut out);
         self.state.time.last = Some(now);
         self.forget(now, seen);
@@ -350,17 +348,26 @@ impl Meter {
         }
     }
 
-    fn take_busy(&mut self, now: Moment, busy: &BTreeMap<String, Answer<Busy>>) {
+    fn take_busy(&mut self, now: Moment, seen: &Observation) {
+        let machine_us = now.wall_us - now.boot_us - seen.shift_us;
         for open in self.state.allocations.values_mut() {
             let held_us = now.boot_us.saturating_sub(open.cut.boot_us);
             let held_us = u64::try_from(held_us).unwrap_or(0);
             for task in open.tasks.values_mut() {
                 for (id, gpu) in &mut task.gpus {
-                    if let Some(Answer::Ok(busy)) = busy.get(id) {
+                    let Some(Answer::Ok(busy)) = seen.busy.get(id) else {
+                        continue;
+                    };
+                    if gpu.answered {
                         gpu.take(busy, held_us);
-                        let device = self.state.devices.entry(id.clone()).or_default();
-                        device.told(busy, now);
+                    } else {
+                        let begin_us = gpu.begin_boot_us(open.cut.boot_us) + machine_us;
+                        let from_us = busy.from_us.and_then(|us| i64::try_from(us).ok());
+                        let lead_us = from_us.map(|from_us| begin_us.saturating_sub(from_us));
+                        gpu.take_first(busy, held_us, lead_us);
                     }
+                    let device = self.state.devices.entry(id.clone()).or_default();
+                    device.told(busy, now);
                 }
             }
         }
@@ -403,4 +410,13 @@ impl Meter {
         };
         act(open, &scene, &counter);
     }
+}
+
+/// Since when a device is asked about that several have held in turn since the last look: the
+/// first, if that is not long before the last one. One answer does not tell them apart.
+fn since_us(starts: &[i64]) -> u64 {
+    let last = starts.iter().copied().max().unwrap_or(0);
+    let near = |start: &&i64| last.saturating_sub(**start) <= TURNS_US;
+    let first = starts.iter().filter(near).min();
+    first.map_or(0, |&first| u64::try_from(first).unwrap_or(0))
 }

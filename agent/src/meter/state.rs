@@ -125,6 +125,9 @@ pub(crate) struct OpenGpu {
     /// How far what it tells may be from where it is taken to be, since its clock was set.
     #[serde(default)]
     pub(crate) adrift_us: u64,
+    /// How much of what its driver tells next is of before it was held.
+    #[serde(default)]
+    pub(crate) lead_us: u64,
     /// Whether a rate stood for samples.
     #[serde(default)]
     pub(crate) guessed: bool,
