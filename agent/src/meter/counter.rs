@@ -231,6 +231,7 @@ impl State {
         let can_us = self.can_count(since_us.unwrap_or(look.now.boot_us), look.now);
         let counter = self.counters.entry(key.clone()).or_insert_with(|| Counter {
             raw_us: 0,
+            back_us: 0,
             bound_us: 0,
             epoch: String::new(),
             parent: None,
@@ -249,7 +250,7 @@ impl State {
                 counter.pending.quality = counter.pending.quality.max(Quality::Inferred);
             }
             // What a new counter shows was used in it. One that is there again goes on.
-            counter.raw_us = 0;
+            (counter.raw_us, counter.back_us) = (0, 0);
             counter.epoch.clone_from(&reading.epoch);
         } else if !reading.is_sum {
             counter.doubt(reading.used_us, can_us);
@@ -339,13 +340,16 @@ impl Counter {
     /// is wrong, and nobody knows by how much of that: it is taken, and not called measured.
     fn doubt(&mut self, shown_us: u64, can_us: u64) {
         let back_us = self.raw_us.saturating_sub(shown_us);
-        let over_us = shown_us.saturating_sub(self.raw_us).saturating_sub(can_us);
-        if back_us > 0 || over_us > 0 {
+        let moved_us = shown_us.saturating_sub(self.raw_us);
+        let wrong_us = if moved_us > can_us { moved_us } else { 0 };
+        // It may stay behind for long, but that is one error. What it has caught up was used since.
+        let behind_us = back_us.max(self.back_us);
+        self.back_us = back_us;
+        if behind_us > 0 || wrong_us > 0 {
             let pending = &mut self.pending;
             pending.quality = pending.quality.max(Quality::Inferred);
-            // It may stay behind for long, but that is one error.
-            pending.counter_bound_us = pending.counter_bound_us.max(back_us);
-            pending.bound_us += over_us;
+            pending.counter_bound_us = pending.counter_bound_us.max(behind_us);
+            pending.bound_us += wrong_us;
         }
     }
 

@@ -152,6 +152,9 @@ pub(crate) struct Told {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Counter {
     pub(crate) raw_us: u64,
+    /// By how much it showed less than that when it was last read.
+    #[serde(default)]
+    pub(crate) back_us: u64,
     pub(crate) bound_us: u64,
     pub(crate) epoch: String,
     pub(crate) parent: Option<String>,
