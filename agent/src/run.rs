@@ -121,6 +121,7 @@ pub fn run(settings: &Settings) -> Result<(), RunError> {
     notify(&[NotifyState::Stopping]);
     daemon.tick(true)?;
     bell.stop();
+    daemon.gpus.close();
     last_delivery(delivered.as_ref());
     over_kib.map_or(Ok(()), |kib| Err(RunError::Memory(kib)))
 }

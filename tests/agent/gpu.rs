@@ -133,3 +133,18 @@ fn a_look_at_a_gpu_is_four_calls() {
         ]
     );
 }
+
+#[test]
+fn the_driver_is_let_go_before_the_agent_ends() {
+    let mut scenario = two_gpus(&json!([]));
+    let machine = Machine::new(&scenario);
+    scenario["trace"] = json!(machine.path("trace"));
+    machine.play(&scenario);
+    let gpus = of(&machine);
+    assert!(matches!(gpus.inventory(), Answer::Ok(_)));
+    gpus.close();
+    let trace = std::fs::read_to_string(machine.path("trace")).unwrap();
+    let last = trace.lines().last().unwrap();
+    assert_eq!(last, format!("{EPOCH_US} nvmlShutdown - 0"));
+    assert!(matches!(gpus.inventory(), Answer::Unavailable(_)));
+}

@@ -97,6 +97,9 @@ pub trait Gpus: Send {
     ///
     /// A driver that numbers its samples by another clock begins now in any case.
     fn busy(&self, id: &str, since_us: u64) -> Answer<Busy>;
+
+    /// Lets go of the driver for good: a client that just goes can leave a GPU locked.
+    fn close(&self) {}
 }
 
 /// Starts the thread that speaks to the driver's library: the usual one, or that in a file.

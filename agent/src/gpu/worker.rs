@@ -60,6 +60,7 @@ pub(super) trait Speaks {
 enum Question {
     Inventory(SyncSender<Result<Inventory, String>>),
     Busy(String, u64, SyncSender<Result<Busy, String>>),
+    Close(SyncSender<Result<(), String>>),
 }
 
 /// Asks the thread.
@@ -128,6 +129,11 @@ impl Gpus for Handle {
     fn busy(&self, id: &str, since_us: u64) -> Answer<Busy> {
         self.ask(|reply| Question::Busy(id.to_owned(), since_us, reply))
     }
+
+    fn close(&self) {
+        // Whether it answers or hangs, there is nothing more to do.
+        let _ = self.ask(Question::Close);
+    }
 }
 
 /// When a GPU was last asked about, and whether a rate had to do.
@@ -170,6 +176,12 @@ impl<L: Opens> Worker<L> {
                     let answer = self.busy(&id, since);
                     answered.fetch_add(1, Ordering::AcqRel);
                     let _ = reply.try_send(answer);
+                }
+                Question::Close(reply) => {
+                    self.open = None;
+                    answered.fetch_add(1, Ordering::AcqRel);
+                    let _ = reply.try_send(Ok(()));
+                    return;
                 }
             }
         }

@@ -83,10 +83,13 @@ unsafe extern "C" fn nvmlDeviceGetProcessUtilization(
                 decoder: 0,
             })
             .collect();
-        if found.is_empty() {
+        let grown = moment.grown(function, gpu);
+        // SAFETY: a variable or null, as NVML's interface says.
+        let asked = unsafe { count.as_ref() }.is_some_and(|room| *room == 0);
+        if found.is_empty() || (asked && found.len() <= grown as usize) {
             return Err(Code::NOT_FOUND);
         }
         // SAFETY: the caller's variables, as NVML's interface says.
-        unsafe { put_list(samples, count, found, moment.grown(function, gpu)) }
+        unsafe { put_list(samples, count, found, grown) }
     })
 }

@@ -124,6 +124,11 @@ fn samples_of_processes_grow_between_two_calls() {
     let nvml = machine.nvml();
     let answer = first(&nvml).process_utilization_stats(0);
     assert!(matches!(answer, Err(NvmlError::InsufficientSize(_))));
+    // All of them have come since: there was nothing to tell.
+    let machine = growing("nvmlDeviceGetProcessUtilization", 3, 3);
+    let nvml = machine.nvml();
+    let answer = first(&nvml).process_utilization_stats(0);
+    assert!(matches!(answer, Err(NvmlError::NotFound)), "{answer:?}");
 }
 
 #[test]
