@@ -326,6 +326,36 @@ broken_metadata() {
 	expect 0 "$ATOLL" verify "$SITE" "${ON[@]}"
 }
 
+# A GPU falls off the bus, and then needs a reset: Nomad gives it to nobody, and its operator is told.
+broken_gpu() {
+	local first=GPU-11111111-0000-4000-8000-000000000001 second=GPU-22222222-0000-4000-8000-000000000002
+	trap scenario EXIT
+	scenario "[{\"function\": \"nvmlDevice*\", \"gpu\": \"$first\", \"code\": 15}]"
+	wait_for 120 "[[ \$(gpus_of_nomad) == '$second True'* ]]" || wrong "Nomad does not see that a GPU is lost: $(gpus_of_nomad)"
+	wait_for 60 "[[ \$(registered) == *' warning GPU 0 does not answer'* ]]" || wrong "the agent does not say that a GPU is lost: $(registered)"
+	expect 1 "$ATOLL" verify "$SITE" "${ON[@]}"
+	said '^failed +gpus +example-one-wn-1: the inventory says 2 × NVIDIA A100-PCIE-40GB, Nomad sees 1 × '
+	said '^failed +agent +example-one-wn-1: .*GPU 0 does not answer'
+	scenario "[{\"function\": \"nvmlDeviceGetUtilizationRates\", \"gpu\": \"$first\", \"code\": 16}]"
+	wait_for 120 "[[ \$(gpus_of_nomad) == *'$first False'* ]]" || wrong "Nomad does not see that a GPU is broken: $(gpus_of_nomad)"
+	expect 1 "$ATOLL" verify "$SITE" "${ON[@]}"
+	said "^failed +gpus +example-one-wn-1: $first is not healthy: GPU requires reset"
+	scenario
+	trap - EXIT
+	wait_for 120 "[[ \$(gpus_of_nomad) == *'$first True'* ]]" || wrong "Nomad does not see that it is back: $(gpus_of_nomad)"
+	wait_for 120 "[[ \$(registered) == *' passing all is well | passing '* ]]" || wrong "the agent does not say that it is back: $(registered)"
+	expect 0 "$ATOLL" verify "$SITE" "${ON[@]}"
+}
+
+# gpus_of_nomad: of each GPU of h4 whether Nomad has it for healthy, and what it says.
+gpus_of_nomad() {
+	nomad_cli node status -json | python3 -c 'import json, sys; print(next(n["ID"] for n in json.load(sys.stdin) if n["Name"] == "example-one-wn-1" and n["Status"] == "ready"))' |
+		{ read -r id; nomad_cli node status -json "$id"; } |
+		python3 -c 'import json, sys
+for d in json.load(sys.stdin)["NodeResources"]["Devices"] or []:
+    for i in d["Instances"]: print(i["ID"], i["Healthy"], i["HealthDescription"])'
+}
+
 # Two hosts have drifted. What is chosen is put right, and nothing else is looked at.
 part_only() {
 	local before

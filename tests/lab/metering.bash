@@ -6,7 +6,7 @@ AGENT=/var/lib/atoll-agent
 
 # --- jobs ---------------------------------------------------------------------------------
 
-# job NAME DRIVER COMMAND [GPUS]: a batch job on h4, for a user of the VO.
+# job NAME DRIVER COMMAND [GPUS [TASK]]: a batch job on h4, for a user of the VO. TASK is a second task of its group.
 job() {
 	local config='command = "/bin/sh"' device=
 	[[ $2 != docker ]] || config='image = "atoll/probe:1.35"
@@ -40,6 +40,7 @@ job() {
 		        $device
 		      }
 		    }
+		    ${5:-}
 		  }
 		}
 	JOB
@@ -136,6 +137,27 @@ sys.exit(2 != len({g["id"] for e in json.load(open(sys.argv[1])) if e.get("inter
 	judge by-raw --cpu-us "$(on h4 'cat /tmp/by-raw.times' | times_us)"
 }
 
+# One ends before the other, when that has used all it will: both are held for as long as their allocation, each with its own use.
+metered_tasks() {
+	local docker nomad
+	scenario '[]' '1 2'
+	docker=$(counter docker) nomad=$(counter nomad)
+	job two-tasks docker "$(burn 300000); sleep 6" 1 "task \"side\" {
+		driver = \"exec\"
+		config {
+		  command = \"/bin/sh\"
+		  args    = [\"-c\", \"$(burn 200000); sleep 1\"]
+		}
+		resources {
+		  cpu    = 100
+		  memory = 64
+		}
+	}"
+	wait_ended two-tasks
+	judge two-tasks --scenario "$STATE/scenario.json" \
+		--cpu-of main=$(($(counter docker) - docker)) --cpu-of side=$(($(counter nomad) - nomad))
+}
+
 # What `times` says of a shell and its children, in µs.
 times_us() {
 	python3 -c 'import re, sys
@@ -148,6 +170,11 @@ metered_short() {
 	job short docker 'i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done'
 	wait_ended short
 	judge short --cpu-us $(($(counter docker) - before))
+	# Its driver is asked when it is over, and tells of what it did meanwhile.
+	scenario
+	job short-gpu docker 'sleep 0.05' 1
+	wait_ended short-gpu
+	judge short-gpu --scenario "$STATE/scenario.json"
 	before=$(counter nomad)
 	job short-exec exec 'sleep 0.05'
 	wait_ended short-exec
@@ -434,6 +461,7 @@ explained() {
 
 metering_cases() {
 	try "three jobs are metered: GPU, CPU and wall time are the truth" metered_three
+	try "two tasks of one allocation are metered, each for itself" metered_tasks
 	try "discover and check tell by hand what the node has, and that all is there" by_hand
 	try "the agent's token reads what it needs of Nomad, and writes nothing" read_only
 	try "a node whose Nomad is away is critical in Consul, until it is back" nomad_away

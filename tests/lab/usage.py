@@ -6,7 +6,7 @@
     usage.py facts --allocations FILE --entries FILE
     usage.py message --messages FILE --allocation FILE --entries FILE --scenario FILE [--shift-us N]
     usage.py judge --allocation FILE --entries FILE [--cpu-us N --cpu-slack-us N]
-                   [--scenario FILE] [--shift-us N] [--allow QUALITY]...
+                   [--cpu-of TASK=N]... [--scenario FILE] [--shift-us N] [--allow QUALITY]...
 
 `judge` reads Nomad's own allocation and the entries, and prints each thing that is wrong.
 Windows are Nomad's times; a GPU's busy time within them is computed by tests/fake-nvml/truth,
@@ -139,11 +139,12 @@ def judge_task(task, driver, intervals, start, end, given):
     used = sum(i["cpu"]["used_us"] for i in intervals)
     if intervals[-1]["cpu"]["total_us"] != used:
         wrong.append(f"{task}: CPU total {intervals[-1]['cpu']['total_us']} µs, the sum {used}")
-    if given.cpu_us is not None:
+    counted = dict(given.cpu_of).get(task, given.cpu_us)
+    if counted is not None:
         bound += given.cpu_slack_us
-        print(f"{task}: CPU {used} µs, the kernel's counter {given.cpu_us}, bound {bound}")
-        if abs(used - given.cpu_us) > bound:
-            wrong.append(f"{task}: CPU {used} µs, the kernel's counter says {given.cpu_us}, bound {bound}")
+        print(f"{task}: CPU {used} µs, the kernel's counter {counted}, bound {bound}")
+        if abs(used - counted) > bound:
+            wrong.append(f"{task}: CPU {used} µs, the kernel's counter says {counted}, bound {bound}")
     return wrong + judge_gpus(task, intervals, start, end, given)
 
 
@@ -190,6 +191,7 @@ def judge(given):
     if (len(facts), len(ends)) != (1, 1):
         sys.exit(f"{len(facts)} times its facts, {len(ends)} times its end, not once each")
     start, end = window(allocation)
+    wrong += [f"{task}: no such task" for task, _ in given.cpu_of if task not in allocation["TaskStates"]]
     if facts[0]["started_us"] != start + given.shift_us or ends[0]["ended_us"] != end + given.shift_us:
         wrong.append(f"from {facts[0]['started_us']} to {ends[0]['ended_us']}, by Nomad from {start} to {end}")
     for task in allocation["TaskStates"]:
@@ -280,6 +282,8 @@ def main():
     judging.add_argument("--scenario")
     messages.add_argument("--scenario", required=True)
     judging.add_argument("--cpu-us", type=int)
+    task_and_us = lambda text: (text.split("=")[0], int(text.split("=")[1]))
+    judging.add_argument("--cpu-of", type=task_and_us, action="append", default=[])
     judging.add_argument("--cpu-slack-us", type=int, default=0)
     judging.add_argument("--allow", action="append", default=[])
     given = parser.parse_args()
