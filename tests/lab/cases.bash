@@ -326,24 +326,21 @@ broken_metadata() {
 	expect 0 "$ATOLL" verify "$SITE" "${ON[@]}"
 }
 
-# A GPU falls off the bus, and then needs a reset: Nomad gives it to nobody, and its operator is told.
+# One GPU falls off the bus, the other needs a reset: Nomad gives them to nobody, and their operator is told.
 broken_gpu() {
-	local first=GPU-11111111-0000-4000-8000-000000000001 second=GPU-22222222-0000-4000-8000-000000000002
+	local lost=GPU-11111111-0000-4000-8000-000000000001 sick=GPU-22222222-0000-4000-8000-000000000002
 	trap scenario EXIT
-	scenario "[{\"function\": \"nvmlDevice*\", \"gpu\": \"$first\", \"code\": 15}]"
-	wait_for 120 "[[ \$(gpus_of_nomad) == '$second True'* ]]" || wrong "Nomad does not see that a GPU is lost: $(gpus_of_nomad)"
-	wait_for 60 "[[ \$(registered) == *' warning GPU 0 does not answer'* ]]" || wrong "the agent does not say that a GPU is lost: $(registered)"
+	scenario "[{\"function\": \"nvmlDevice*\", \"gpu\": \"$lost\", \"code\": 15},
+		{\"function\": \"nvmlDeviceGetUtilizationRates\", \"gpu\": \"$sick\", \"code\": 16}]"
+	wait_for 120 "[[ \$(gpus_of_nomad) == '$sick False'* ]]" || wrong "Nomad does not see that both are broken: $(gpus_of_nomad)"
+	wait_for 120 "[[ \$(registered) == *' warning '*'GPU 0 does not answer'* ]]" || wrong "the agent does not say that a GPU is lost: $(registered)"
 	expect 1 "$ATOLL" verify "$SITE" "${ON[@]}"
-	said '^failed +gpus +example-one-wn-1: the inventory says 2 × NVIDIA A100-PCIE-40GB, Nomad sees 1 × '
+	said "^failed +gpus +example-one-wn-1: $sick is not healthy: GPU requires reset; the inventory says 2 × NVIDIA A100-PCIE-40GB, Nomad sees 1 × "
 	said '^failed +agent +example-one-wn-1: .*GPU 0 does not answer'
-	scenario "[{\"function\": \"nvmlDeviceGetUtilizationRates\", \"gpu\": \"$first\", \"code\": 16}]"
-	wait_for 120 "[[ \$(gpus_of_nomad) == *'$first False'* ]]" || wrong "Nomad does not see that a GPU is broken: $(gpus_of_nomad)"
-	expect 1 "$ATOLL" verify "$SITE" "${ON[@]}"
-	said "^failed +gpus +example-one-wn-1: $first is not healthy: GPU requires reset"
 	scenario
 	trap - EXIT
-	wait_for 120 "[[ \$(gpus_of_nomad) == *'$first True'* ]]" || wrong "Nomad does not see that it is back: $(gpus_of_nomad)"
-	wait_for 120 "[[ \$(registered) == *' passing all is well | passing '* ]]" || wrong "the agent does not say that it is back: $(registered)"
+	wait_for 120 "[[ \$(gpus_of_nomad) == '$lost True'*'$sick True'* ]]" || wrong "Nomad does not see that they are back: $(gpus_of_nomad)"
+	wait_for 120 "[[ \$(registered) == *' passing all is well | passing '* ]]" || wrong "the agent does not say that they are back: $(registered)"
 	expect 0 "$ATOLL" verify "$SITE" "${ON[@]}"
 }
 

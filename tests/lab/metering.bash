@@ -146,7 +146,7 @@ metered_tasks() {
 		driver = \"exec\"
 		config {
 		  command = \"/bin/sh\"
-		  args    = [\"-c\", \"$(burn 200000); sleep 1\"]
+		  args    = [\"-c\", \"$(burn 200000); sleep 3\"]
 		}
 		resources {
 		  cpu    = 100

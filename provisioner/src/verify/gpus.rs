@@ -49,14 +49,11 @@ fn found(node: &nomad::Equipped) -> Vec<Gpu> {
 
 /// Compares what Nomad has with what the inventory says.
 fn judge(found: &[Gpu], wanted: &Gpus) -> Answer {
-    let sick: Vec<String> = found
+    let mut wrong: Vec<String> = found
         .iter()
         .filter(|gpu| !gpu.healthy)
         .map(|gpu| format!("{} is not healthy: {}", gpu.id, gpu.health))
         .collect();
-    if !sick.is_empty() {
-        return Err(sick.join("; "));
-    }
     let mut models: BTreeMap<&str, usize> = BTreeMap::new();
     for gpu in found {
         *models.entry(gpu.model.as_str()).or_default() += 1;
@@ -79,13 +76,14 @@ fn judge(found: &[Gpu], wanted: &Gpus) -> Answer {
                 .is_none_or(|wanted| wanted == *model)
                 && (wanted.count.is_none() || wanted.count == count)
         });
-    if is_wanted {
+    if !is_wanted {
+        let said = said(wanted);
+        wrong.push(format!("the inventory says {said}, Nomad sees {told}"));
+    }
+    if wrong.is_empty() {
         Ok(told)
     } else {
-        Err(format!(
-            "the inventory says {}, Nomad sees {told}",
-            said(wanted)
-        ))
+        Err(wrong.join("; "))
     }
 }
 
@@ -174,7 +172,7 @@ mod tests {
             model: Some("A100".to_owned()),
             count: Some(2),
         };
-        let cases: [(&[Gpu], Answer); 5] = [
+        let cases: [(&[Gpu], Answer); 6] = [
             (&[gpu("A100", true), gpu("A100", true)], Ok("2 × A100".to_owned())),
             (
                 &[gpu("A100", true)],
@@ -187,6 +185,13 @@ mod tests {
             (
                 &[gpu("A100", true), gpu("A100", false)],
                 Err("GPU-1 is not healthy: GPU is lost".to_owned()),
+            ),
+            (
+                &[gpu("A100", false)],
+                Err(
+                    "GPU-1 is not healthy: GPU is lost; the inventory says 2 × A100, Nomad sees 1 × A100"
+                        .to_owned(),
+                ),
             ),
             (
                 &[],
