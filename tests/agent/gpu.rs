@@ -104,13 +104,19 @@ fn samples_that_come_between_two_calls_are_not_lost() {
     );
 }
 
-/// What a look costs the driver: the GPU where it was, whether it still is that one, how many samples, and these.
-#[test]
-fn a_look_at_a_gpu_is_four_calls() {
+/// One that leaves a line of each call.
+fn traced() -> Machine {
     let mut scenario = two_gpus(&json!([]));
     let machine = Machine::new(&scenario);
     scenario["trace"] = json!(machine.path("trace"));
     machine.play(&scenario);
+    machine
+}
+
+/// What a look costs the driver: the GPU where it was, whether it still is that one, how many samples, and these.
+#[test]
+fn a_look_at_a_gpu_is_four_calls() {
+    let machine = traced();
     let gpus = of(&machine);
     machine.at(1_000_000);
     let before = busy(&gpus, EPOCH_US.unsigned_abs());
@@ -136,10 +142,7 @@ fn a_look_at_a_gpu_is_four_calls() {
 
 #[test]
 fn the_driver_is_let_go_before_the_agent_ends() {
-    let mut scenario = two_gpus(&json!([]));
-    let machine = Machine::new(&scenario);
-    scenario["trace"] = json!(machine.path("trace"));
-    machine.play(&scenario);
+    let machine = traced();
     let gpus = of(&machine);
     assert!(matches!(gpus.inventory(), Answer::Ok(_)));
     gpus.close();

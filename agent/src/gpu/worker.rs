@@ -165,23 +165,16 @@ impl<L: Opens> Worker<L> {
 
     fn serve(mut self, questions: &Receiver<Question>, answered: &AtomicU64) {
         while let Ok(question) = questions.recv() {
-            // Counted before it is told, so that who was told may ask at once.
             match question {
                 Question::Inventory(reply) => {
-                    let answer = self.speak(|driver| driver.inventory());
-                    answered.fetch_add(1, Ordering::AcqRel);
-                    let _ = reply.try_send(answer);
+                    tell(&reply, self.speak(|driver| driver.inventory()), answered);
                 }
                 Question::Busy(id, since, reply) => {
-                    let answer = self.busy(&id, since);
-                    answered.fetch_add(1, Ordering::AcqRel);
-                    let _ = reply.try_send(answer);
+                    tell(&reply, self.busy(&id, since), answered);
                 }
                 Question::Close(reply) => {
                     self.open = None;
-                    answered.fetch_add(1, Ordering::AcqRel);
-                    let _ = reply.try_send(Ok(()));
-                    return;
+                    return tell(&reply, Ok(()), answered);
                 }
             }
         }
@@ -244,6 +237,12 @@ impl<L: Opens> Worker<L> {
         self.asked.insert(id.to_owned(), Asked { at: now, by_rate });
         Ok(busy)
     }
+}
+
+/// Counted before it is told, so that who was told may ask at once.
+fn tell<T>(reply: &SyncSender<T>, answer: T, answered: &AtomicU64) {
+    answered.fetch_add(1, Ordering::AcqRel);
+    let _ = reply.try_send(answer);
 }
 
 /// One look at a GPU: by its samples, or by its rate where there are none. Tells which.
